@@ -1,0 +1,514 @@
+//! A client of the `line` protocol, over any byte stream and on any runtime.
+//!
+//! ```
+//! use chinwag_core::client::{Client, ClientError, Received};
+//! use futures::{AsyncRead, AsyncWrite, StreamExt};
+//!
+//! /// Greets everyone, and answers whoever speaks.
+//! async fn greeter<Io>(io: Io) -> Result<(), ClientError>
+//! where
+//!     Io: AsyncRead + AsyncWrite + Unpin + Send,
+//! {
+//!     let client = Client::new(io);
+//!     client.register("greeter").await?;
+//!     for name in client.list().await? {
+//!         client.send(&name, "hello").await?;
+//!     }
+//!     let mut incoming = client.incoming();
+//!     while let Some(received) = incoming.next().await {
+//!         if let Received::Message { from, .. } = received? {
+//!             client.send(&from, "good to hear from you").await?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
+
+mod conn;
+mod waiters;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use futures::{
+    io::{AsyncRead, AsyncWrite},
+    stream::Stream,
+    task::waker_ref,
+};
+use memchr::memchr3;
+use thiserror::Error;
+
+use conn::{Answer, Conn, Request, Turn};
+use waiters::{News, Waiter, Waiters};
+
+/// A connection to a chat server, in the `line` protocol.
+///
+/// It is a handle: its clones share one connection, and any number of tasks may use them at once. The
+/// connection closes when the last clone and the last [`Inbox`] are dropped; what has been queued but
+/// not written by then is lost.
+///
+/// # Who does the work
+///
+/// The client needs no runtime and spawns nothing. Whichever future of it is awaited, or whichever
+/// [`Inbox`] is polled, writes and reads for all of them. While nobody waits, nothing is read or written.
+///
+/// # Bounds
+///
+/// Messages that nobody has taken from an [`Inbox`] wait in one queue, which holds at most
+/// [`ClientBuilder::inbox_events`] and little more than 256 KiB. While it is full nothing more is read, so
+/// that the server is held back, and every request for a reply fails with [`ClientError::InboxFull`].
+/// Somebody must therefore take what arrives. The server disconnects a client that does not read for
+/// long.
+///
+/// At most 64 KiB wait to be written and at most 1,024 requests wait for their replies. One more waits
+/// until there is room.
+///
+/// # Dropping a future
+///
+/// A line is queued whole, or not at all. If the future of a request is dropped before its line was
+/// queued, nothing is sent. After that the line is sent all the same, as soon as anybody waits on this
+/// client, and its reply is thrown away when it comes; other requests get their own replies.
+pub struct Client<Io>(Arc<Shared<Io>>);
+
+struct Shared<Io> {
+    max_line: usize,
+    conn: Mutex<Conn<Io>>,
+    waiters: Arc<Waiters>,
+}
+
+/// Makes a [`Client`] with other limits than the usual ones.
+///
+/// ```
+/// use chinwag_core::client::ClientBuilder;
+/// # fn doc<Io: futures::AsyncRead + futures::AsyncWrite + Unpin + Send>(io: Io) {
+/// let client = ClientBuilder::new().max_line(65_536).build(io);
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct ClientBuilder {
+    max_line: usize,
+    max_reply: usize,
+    inbox_events: usize,
+}
+
+/// What a server says without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Received {
+    /// A direct message.
+    Message {
+        /// Who sent it.
+        from: String,
+        /// What they say. It may hold anything but a line end; escape it before it goes to a terminal.
+        text: String,
+    },
+    /// A line was refused to which no reply was awaited, such as a message to nobody; or the server
+    /// says why it is about to close the connection.
+    Refused {
+        /// Which rule it was, such as `no-such-user`.
+        code: String,
+        /// What happened, for people.
+        explanation: String,
+    },
+    /// The server says good-bye of its own accord. Nothing follows.
+    Bye,
+}
+
+/// Why a call failed.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The name was not sent, because no line could carry it.
+    #[error("a name is not empty and has no comma, space, line end or NUL")]
+    BadName,
+    /// The text was not sent, because no line could carry it.
+    #[error("a text has no line end and no NUL")]
+    BadText,
+    /// The line was not sent, because the server would not take it.
+    #[error("the line has {bytes} bytes, and the server takes {max}")]
+    LineTooLong {
+        /// The length of the line in bytes, its end not counted.
+        bytes: usize,
+        /// The most bytes, see [`ClientBuilder::max_line`].
+        max: usize,
+    },
+    /// The server refused the request.
+    #[error("refused as {code}: {explanation}")]
+    Refused {
+        /// Which rule it was, such as `name-taken`.
+        code: String,
+        /// What happened, for people.
+        explanation: String,
+    },
+    /// A reply cannot be read before somebody takes from the [`Inbox`]. The connection is still good.
+    ///
+    /// If the request was sent before the inbox was full, its reply will be thrown away.
+    #[error("too many messages wait to be taken from the inbox")]
+    InboxFull,
+    /// The server has closed the connection.
+    #[error("the server has closed the connection")]
+    Closed,
+    /// The server said what the protocol does not allow; the connection was closed.
+    #[error("the server broke the protocol")]
+    Protocol(#[from] ProtocolError),
+    /// The connection broke.
+    #[error("the connection broke")]
+    Io(#[source] Arc<io::Error>),
+}
+
+/// How a server broke the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A line that is no message, no error and no reply to the request that is next in order.
+    #[error("the line {start:?} answers nothing")]
+    Unexpected {
+        /// The first 80 characters of the line.
+        start: String,
+    },
+    /// A line with more bytes than [`ClientBuilder::max_reply`].
+    #[error("a line has more than {max} bytes")]
+    LineTooLong {
+        /// The most bytes.
+        max: usize,
+    },
+    /// A line that is not UTF-8.
+    #[error("a line is not UTF-8")]
+    NotUtf8,
+    /// The connection ended in the middle of a line.
+    #[error("the connection ended in the middle of a line")]
+    Unfinished,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
+    /// Talks over `io`, with the usual limits. Nothing is sent yet.
+    pub fn new(io: Io) -> Self {
+        ClientBuilder::new().build(io)
+    }
+
+    /// Takes `name`, or exchanges the name that one has for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] if the server does not grant it: `name-taken`, `bad-name`, `denied` or
+    /// `full`. Otherwise as [`ping`](Self::ping), and [`ClientError::BadName`].
+    pub async fn register(&self, name: &str) -> Result<(), ClientError> {
+        check_name(name)?;
+        self.ask(Request::Register, format!("register,{name}\n"))
+            .await?;
+        Ok(())
+    }
+
+    /// The names of everyone who has one, in the order in which they were registered.
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping).
+    pub async fn list(&self) -> Result<Vec<String>, ClientError> {
+        self.ask(Request::List, "list,friends\n".into()).await
+    }
+
+    /// Sends `text` to the user called `to`.
+    ///
+    /// It completes when the line is written and flushed; the server does not reply to it. If the server
+    /// refuses it, for instance because nobody has that name, that arrives as [`Received::Refused`].
+    /// While the server takes nothing in, this waits; a server may do so until it is read from, that is
+    /// until somebody takes from a full inbox.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::BadName`], [`ClientError::BadText`] or [`ClientError::LineTooLong`], and nothing
+    /// was sent; or why the connection has ended.
+    pub async fn send(&self, to: &str, text: &str) -> Result<(), ClientError> {
+        check_name(to)?;
+        if memchr3(b'\n', b'\r', b'\0', text.as_bytes()).is_some() {
+            return Err(ClientError::BadText);
+        }
+        let line = format!("chat,{to},{text}\n");
+        self.check_line(&line)?;
+        let mut waiter = Waiter::new(&self.0.waiters);
+        let mut sent_at = None;
+        poll_fn(|cx| {
+            self.poll(cx, &mut waiter, News::Sent, |conn| match sent_at {
+                None => match conn.queue_chat(&line) {
+                    Ok(position) => {
+                        sent_at = position;
+                        Poll::Pending
+                    }
+                    Err(end) => Poll::Ready(Err(end)),
+                },
+                Some(position) => conn.flushed(position),
+            })
+        })
+        .await
+    }
+
+    /// Waits until the server has done everything that was sent before.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] if the server does not know the request, [`ClientError::InboxFull`], or
+    /// why the connection has ended.
+    pub async fn ping(&self) -> Result<(), ClientError> {
+        self.ask(Request::Ping, "ping\n".into()).await?;
+        Ok(())
+    }
+
+    /// Says good-bye, and waits until the server has said it or has closed the connection.
+    ///
+    /// Messages that were on their way are still to be had from an [`Inbox`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping), but a connection that the server has closed is none.
+    pub async fn quit(&self) -> Result<(), ClientError> {
+        match self.ask(Request::Quit, "quit\n".into()).await {
+            Ok(_) | Err(ClientError::Closed) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the server says unasked, as a stream. Like a clone, it keeps the connection open.
+    pub fn incoming(&self) -> Inbox<Io> {
+        Inbox {
+            waiter: Waiter::new(&self.0.waiters),
+            client: self.clone(),
+            ended: false,
+        }
+    }
+
+    /// Queues `line` and waits for its answer.
+    async fn ask(&self, request: Request, line: String) -> Answer {
+        self.check_line(&line)?;
+        let mut waiter = Waiter::new(&self.0.waiters);
+        let mut reply = None;
+        let mut gave_way = None;
+        loop {
+            let answer = poll_fn(|cx| {
+                // Until it is queued, it waits for room as well.
+                let news = match reply {
+                    None => News::Sent,
+                    Some(_) => News::Received,
+                };
+                self.poll(cx, &mut waiter, news, |conn| {
+                    conn.poll_request(request, &line, &mut reply)
+                        .map_err(|error| (error, conn.taken()))
+                })
+            });
+            match answer.await {
+                Ok(names) => return Ok(names),
+                // One poll may read enough to fill the inbox. Whoever takes from it must have a turn
+                // before it counts as forgotten.
+                Err((ClientError::InboxFull, taken)) if gave_way != Some(taken) => {
+                    gave_way = Some(taken);
+                    give_way().await;
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+
+    fn check_line(&self, line: &str) -> Result<(), ClientError> {
+        let (bytes, max) = (line.len() - 1, self.0.max_line);
+        match bytes <= max {
+            true => Ok(()),
+            false => Err(ClientError::LineTooLong { bytes, max }),
+        }
+    }
+
+    /// Drives the connection until `step` is ready or there is nothing to do but wait.
+    ///
+    /// `step` looks at the connection, and may queue something if it then returns `Pending`.
+    ///
+    /// What it relies on: when this returns `Pending`, the stream has registered the waker of
+    /// *everyone*, or `waiter` is awake already. And whoever changes what another may be waiting for
+    /// wakes that one, after the lock is released.
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+        wants: News,
+        mut step: impl FnMut(&mut Conn<Io>) -> Poll<T>,
+    ) -> Poll<T> {
+        let first = step(&mut self.lock());
+        if first.is_ready() {
+            return first;
+        }
+        // Before anything is looked at again, so that every later change wakes this task.
+        waiter.wait(cx.waker(), wants);
+        let everyone = waker_ref(&self.0.waiters);
+        let mut everyone = Context::from_waker(&everyone);
+        let (mut news, mut turns) = (None, 0);
+        let mut conn = self.lock();
+        let outcome = loop {
+            let outcome = step(&mut conn);
+            if outcome.is_ready() || turns == MAX_TURNS {
+                break outcome;
+            }
+            turns += 1;
+            match conn.turn(&mut everyone) {
+                Turn::News(turn) => news = news.max(Some(turn)),
+                Turn::Idle => break Poll::Pending,
+            }
+        };
+        let ended = conn.take_ended();
+        drop(conn);
+        // Dropping a stream may wake whoever has its other end.
+        drop(ended);
+        if outcome.is_ready() {
+            waiter.leave();
+        }
+        if outcome.is_pending() && turns == MAX_TURNS {
+            // There may be more to do: everyone must come again, this task as well.
+            self.0.waiters.tell(News::Received, None);
+        } else if let Some(news) = news {
+            self.0.waiters.tell(news, waiter.key());
+        }
+        outcome
+    }
+}
+
+impl<Io> Client<Io> {
+    fn lock(&self) -> MutexGuard<'_, Conn<Io>> {
+        // Only the stream's own code could have panicked under it, between two changes of ours.
+        self.0.conn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often one poll may write or read before it lets others run; a read brings at most 8 KiB.
+const MAX_TURNS: usize = 32;
+
+impl<Io> Clone for Client<Io> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Io> fmt::Debug for Client<Io> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+impl ClientBuilder {
+    /// Starts from the usual limits.
+    pub fn new() -> Self {
+        Self {
+            max_line: 4096,
+            max_reply: 1 << 20,
+            inbox_events: 1024,
+        }
+    }
+
+    /// The longest line that is sent, in bytes, its end not counted; 4,096 unless set, as on the server.
+    ///
+    /// It should be no more than what the server takes: it answers a longer one with an error that does
+    /// not say to what, so that the request waits in vain.
+    pub fn max_line(mut self, bytes: usize) -> Self {
+        self.max_line = bytes;
+        self
+    }
+
+    /// The longest line that is read, in bytes, its end not counted; 2^20 unless set. A list of names is
+    /// one line.
+    pub fn max_reply(mut self, bytes: usize) -> Self {
+        self.max_reply = bytes;
+        self
+    }
+
+    /// How many events may wait to be taken from an [`Inbox`], at least 1; 1,024 unless set.
+    pub fn inbox_events(mut self, events: usize) -> Self {
+        self.inbox_events = events.max(1);
+        self
+    }
+
+    /// Talks over `io`. Nothing is sent yet.
+    pub fn build<Io: AsyncRead + AsyncWrite + Unpin + Send>(self, io: Io) -> Client<Io> {
+        Client(Arc::new(Shared {
+            max_line: self.max_line,
+            conn: Mutex::new(Conn::new(io, self)),
+            waiters: Arc::default(),
+        }))
+    }
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The stream of what a server says unasked; see [`Client::incoming`].
+///
+/// It ends when the server has closed the connection. If the connection ends in any other way, the last
+/// item is the error.
+///
+/// A client has one inbox: of several such streams, each takes what the others have not. Dropping one
+/// loses nothing; what has not been taken stays for the next.
+pub struct Inbox<Io> {
+    client: Client<Io>,
+    waiter: Waiter,
+    ended: bool,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Stream for Inbox<Io> {
+    type Item = Result<Received, ClientError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let next = this
+            .client
+            .poll(cx, &mut this.waiter, News::Received, Conn::poll_event);
+        next.map(|event| match event {
+            Ok(event) => Some(Ok(event)),
+            Err(end) => {
+                this.ended = true;
+                match end {
+                    ClientError::Closed => None,
+                    end => Some(Err(end)),
+                }
+            }
+        })
+    }
+}
+
+impl<Io> fmt::Debug for Inbox<Io> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+/// Refuses what would be read as something else than one name.
+fn check_name(name: &str) -> Result<(), ClientError> {
+    match name.is_empty() || name.contains([',', ' ', '\n', '\r', '\0']) {
+        true => Err(ClientError::BadName),
+        false => Ok(()),
+    }
+}
+
+/// Lets every other task that is ready run once.
+async fn give_way() {
+    let mut gave_way = false;
+    poll_fn(|cx| {
+        if gave_way {
+            return Poll::Ready(());
+        }
+        gave_way = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,365 @@
+//! The queue in front of one connection: bounded in bytes, with a policy at the bound.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+
+use crate::model::Event;
+
+/// What waits for one connection, and how to wake its task.
+///
+/// Anyone may [`push`](Self::push); only the connection's own task takes out. Nothing is ever woken
+/// under the lock: what must be woken is handed to the caller.
+///
+/// Two marks matter. Above half of the limit a pusher is asked to hold back, see [`Pushed::Above`]. At
+/// the limit the mailbox closes: its reader is too slow, and is disconnected.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    limit: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Event>,
+    /// The sum of the costs of what is queued.
+    bytes: usize,
+    /// The task of the connection, while it sleeps.
+    reader: Option<Waker>,
+    /// Whether `reader` wants to know of events; it always wants to know of the end.
+    wants_events: bool,
+    /// Mailboxes of the connections that hold back for this one.
+    waiting: Vec<Arc<Mailbox>>,
+    /// How often `waiting` was let go.
+    releases: u64,
+    /// Somebody has held back for as long as anybody has to. Nobody does any more until the queue has
+    /// been below the mark.
+    impatient: bool,
+    closed: Option<CloseReason>,
+}
+
+/// Why the connection behind a mailbox must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// Its reader is too slow: one more event would have passed the limit.
+    Overflow,
+    /// The server shuts down; what waits is still to be sent.
+    Shutdown,
+    /// Its connection ends for a reason of its own; what waits is still to be sent.
+    Ended,
+    /// The server has no more time; nothing is to be sent.
+    Abort,
+}
+
+/// What became of an event that was pushed.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Pushed {
+    /// It is queued. Wake the task, if there is one.
+    Queued(Option<Waker>),
+    /// It is queued, but the reader is behind: hold back until it is not, see [`Mailbox::hold_back`].
+    Above(Option<Waker>),
+    /// It is not queued, because its reader has to be disconnected. Wake the task, if there is one.
+    Overflow(Option<Waker>),
+    /// It is not queued, because its reader is leaving already.
+    Closed,
+}
+
+impl Mailbox {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Queues `event`, if the mailbox is open and has room. An empty mailbox takes any one event.
+    pub(crate) fn push(&self, event: Event) -> Pushed {
+        let cost = event.cost();
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return Pushed::Closed;
+        }
+        if !state.queue.is_empty() && state.bytes + cost > self.limit {
+            return Pushed::Overflow(state.close(CloseReason::Overflow));
+        }
+        state.queue.push_back(event);
+        state.bytes += cost;
+        let wake = match state.wants_events {
+            true => state.reader.take(),
+            false => None,
+        };
+        match self.is_above(&state) && !state.impatient {
+            true => Pushed::Above(wake),
+            false => Pushed::Queued(wake),
+        }
+    }
+
+    /// Takes events out, oldest first, until they cost at least `budget` bytes or none is left.
+    ///
+    /// Returns the connections that held back and may now go on; [`wake`](Self::wake) each of them.
+    pub(crate) fn take(&self, budget: usize, into: &mut Vec<Event>) -> Vec<Arc<Mailbox>> {
+        let mut state = self.lock();
+        let mut taken = 0;
+        while taken < budget
+            && let Some(event) = state.queue.pop_front()
+        {
+            taken += event.cost();
+            into.push(event);
+        }
+        state.bytes -= taken;
+        if state.queue.is_empty() && state.queue.capacity() > Self::IDLE_EVENTS {
+            state.queue = VecDeque::new();
+        }
+        if self.is_above(&state) {
+            return Vec::new();
+        }
+        state.impatient = false;
+        state.release()
+    }
+
+    /// Registers the connection's task, to be woken at the end of the mailbox and, if it
+    /// `wants_events`, at the next event.
+    ///
+    /// `false` if there is something to do right now instead: an event that it wants, or an end other
+    /// than the one that it has `seen`.
+    pub(crate) fn sleep(
+        &self,
+        task: &Waker,
+        wants_events: bool,
+        seen: Option<CloseReason>,
+    ) -> bool {
+        let mut state = self.lock();
+        if state.closed != seen || wants_events && !state.queue.is_empty() {
+            return false;
+        }
+        state.wants_events = wants_events;
+        match &mut state.reader {
+            Some(reader) => reader.clone_from(task),
+            None => state.reader = Some(task.clone()),
+        }
+        true
+    }
+
+    /// Forgets the task, which is awake and will look for itself.
+    pub(crate) fn awake(&self) -> Option<CloseReason> {
+        let mut state = self.lock();
+        state.reader = None;
+        state.closed
+    }
+
+    /// Asks to be woken, through the mailbox `me` of the connection that holds back, when this one is
+    /// below the mark again. `None` if it is, or if nobody has to hold back for it any more.
+    pub(crate) fn hold_back(&self, me: &Arc<Mailbox>) -> Option<Hold> {
+        let mut state = self.lock();
+        if !self.is_above(&state) || state.impatient || state.closed.is_some() {
+            return None;
+        }
+        state.waiting.push(me.clone());
+        Some(Hold(state.releases))
+    }
+
+    /// Whether those who began to hold back when `hold` did must still do so.
+    pub(crate) fn holds(&self, hold: Hold) -> bool {
+        self.lock().releases == hold.0
+    }
+
+    /// Says that somebody held back for long enough. Everyone who still does may go on.
+    pub(crate) fn lose_patience(&self) -> Vec<Arc<Mailbox>> {
+        let mut state = self.lock();
+        state.impatient = self.is_above(&state);
+        state.release()
+    }
+
+    /// The task of the connection, if it sleeps, to be woken whether it wants events or not.
+    pub(crate) fn wake(&self) -> Option<Waker> {
+        self.lock().reader.take()
+    }
+
+    /// Closes the mailbox: no further event comes in. What is queued stays until it is taken.
+    ///
+    /// A later reason replaces an earlier one only if it is [`CloseReason::Abort`].
+    pub(crate) fn close(&self, reason: CloseReason) -> Option<Waker> {
+        self.lock().close(reason)
+    }
+
+    /// Ends the mailbox for good: nothing comes in, and what is queued is thrown away.
+    ///
+    /// Returns how many events that were, and the connections that held back.
+    pub(crate) fn clear(&self) -> (usize, Vec<Arc<Mailbox>>) {
+        let mut state = self.lock();
+        state.closed.get_or_insert(CloseReason::Ended);
+        state.bytes = 0;
+        let events = mem::take(&mut state.queue);
+        let waiting = state.release();
+        drop(state);
+        (events.len(), waiting)
+    }
+
+    /// How large a queue an idle connection may keep; a larger one is given back when it has drained.
+    const IDLE_EVENTS: usize = 8;
+
+    fn is_above(&self, state: &State) -> bool {
+        state.bytes > self.limit / 2
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that runs under the lock panics half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When somebody began to hold back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hold(u64);
+
+impl State {
+    fn release(&mut self) -> Vec<Arc<Mailbox>> {
+        self.releases += 1;
+        mem::take(&mut self.waiting)
+    }
+
+    fn close(&mut self, reason: CloseReason) -> Option<Waker> {
+        if self.closed.is_none() || reason == CloseReason::Abort {
+            self.closed = Some(reason);
+        }
+        self.reader.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::task::{ArcWake, waker};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl ArcWake for Count {
+        fn wake_by_ref(count: &Arc<Self>) {
+            count.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn event(text: &str) -> Event {
+        Event::Direct {
+            from: "ada".parse().unwrap(),
+            text: text.into(),
+        }
+    }
+
+    /// A mailbox with room for exactly `events` of one byte of text each.
+    fn room_for(events: usize) -> Arc<Mailbox> {
+        Arc::new(Mailbox::new(events * event("x").cost()))
+    }
+
+    fn queued(pushed: Pushed) -> Option<Waker> {
+        match pushed {
+            Pushed::Queued(waker) | Pushed::Above(waker) => waker,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_in_order_and_by_budget() {
+        let mailbox = room_for(10);
+        for text in ["a", "b", "c"] {
+            assert!(queued(mailbox.push(event(text))).is_none());
+        }
+        let mut out = Vec::new();
+        mailbox.take(event("x").cost() + 1, &mut out);
+        assert_eq!(out, [event("a"), event("b")]);
+        mailbox.take(usize::MAX, &mut out);
+        assert_eq!(out.len(), 3);
+        assert_eq!(mailbox.lock().bytes, 0);
+    }
+
+    #[test]
+    fn at_the_limit_it_closes_and_says_so_once() {
+        let mailbox = room_for(3);
+        for _ in 0..3 {
+            queued(mailbox.push(event("x")));
+        }
+        assert!(matches!(mailbox.push(event("x")), Pushed::Overflow(None)));
+        assert!(matches!(mailbox.push(event("x")), Pushed::Closed));
+        assert_eq!(mailbox.awake(), Some(CloseReason::Overflow));
+        assert_eq!(mailbox.clear().0, 3);
+    }
+
+    #[test]
+    fn an_empty_mailbox_takes_an_event_of_any_size() {
+        let mailbox = room_for(1);
+        queued(mailbox.push(event(&"x".repeat(100_000))));
+        assert!(matches!(mailbox.push(event("")), Pushed::Overflow(_)));
+    }
+
+    #[test]
+    fn a_sleeper_is_woken_once_and_only_for_what_it_wants() {
+        let count = Arc::new(Count::default());
+        let task = waker(count.clone());
+        let mailbox = room_for(10);
+        assert!(mailbox.sleep(&task, true, None));
+        queued(mailbox.push(event("a"))).unwrap().wake();
+        assert!(queued(mailbox.push(event("b"))).is_none());
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(
+            !mailbox.sleep(&task, true, None),
+            "there is something to take"
+        );
+
+        assert!(mailbox.sleep(&task, false, None));
+        assert!(queued(mailbox.push(event("c"))).is_none());
+        assert!(mailbox.close(CloseReason::Shutdown).is_some());
+        assert!(!mailbox.sleep(&task, false, None), "it has ended");
+        assert!(mailbox.sleep(&task, false, Some(CloseReason::Shutdown)));
+        assert!(mailbox.close(CloseReason::Abort).is_some());
+    }
+
+    #[test]
+    fn talkers_hold_back_until_it_drains() {
+        let (mailbox, me) = (room_for(4), room_for(1));
+        queued(mailbox.push(event("x")));
+        queued(mailbox.push(event("x")));
+        assert!(mailbox.hold_back(&me).is_none(), "half is not above half");
+        assert!(matches!(mailbox.push(event("x")), Pushed::Above(_)));
+        let hold = mailbox.hold_back(&me).unwrap();
+        assert!(mailbox.holds(hold));
+        let released = mailbox.take(1, &mut Vec::new());
+        assert!(Arc::ptr_eq(&released[0], &me));
+        assert!(!mailbox.holds(hold));
+    }
+
+    #[test]
+    fn patience_ends_once_until_it_has_drained() {
+        let (mailbox, me) = (room_for(4), room_for(1));
+        for _ in 0..3 {
+            queued(mailbox.push(event("x")));
+        }
+        let hold = mailbox.hold_back(&me).unwrap();
+        assert_eq!(mailbox.lose_patience().len(), 1);
+        assert!(!mailbox.holds(hold));
+        assert!(mailbox.hold_back(&me).is_none());
+        assert!(matches!(mailbox.push(event("x")), Pushed::Queued(_)));
+        mailbox.take(usize::MAX, &mut Vec::new());
+        for _ in 0..2 {
+            queued(mailbox.push(event("x")));
+        }
+        assert!(matches!(mailbox.push(event("x")), Pushed::Above(_)));
+    }
+
+    #[test]
+    fn a_drained_mailbox_gives_its_memory_back() {
+        let mailbox = room_for(1000);
+        for _ in 0..500 {
+            queued(mailbox.push(event("x")));
+        }
+        mailbox.take(usize::MAX, &mut Vec::new());
+        assert_eq!(mailbox.lock().queue.capacity(), 0);
+    }
+}

@@ -1,0 +1,70 @@
+//! The core of the chat server chinwag: everything that needs no async runtime.
+//!
+//! Programs depend on the crate `chinwag`, which adds the runtimes; this crate is for those who bring a
+//! runtime, a transport or a wire of their own.
+//!
+//! # The words
+//!
+//! A [`Hub`] is one chat. A *connection* is a byte stream to one peer; it is a *user* once it has
+//! registered a *name*. A [`Server`] accepts connections from [`Listener`]s and serves each as one
+//! future on a [`Runtime`]. A [`Wire`](wire::Wire) turns the peer's bytes into [`Command`]s and
+//! [`Event`]s into bytes for the peer.
+//!
+//! Every connection has a *mailbox*, into which others put what they tell it. It is bounded in bytes: a
+//! talker is held back while a reader is behind, and a reader that stays behind is disconnected.
+//!
+//! # A chat in memory
+//!
+//! ```
+//! use chinwag_core::{Client, Hub, Received, Server, wire::Line};
+//! use chinwag_testkit::{MemoryNet, VirtualRuntime};
+//! use futures::StreamExt;
+//!
+//! let rt = VirtualRuntime::new(1);
+//! let net = MemoryNet::new();
+//! let server = Server::new(Hub::new()).listen(net.listen("line"), Line::default());
+//!
+//! let chat = async {
+//!     let ada = Client::new(net.connect("line"));
+//!     let bob = Client::new(net.connect("line"));
+//!     ada.register("ada").await?;
+//!     bob.register("bob").await?;
+//!     assert_eq!(ada.list().await?, ["ada", "bob"]);
+//!
+//!     ada.send("bob", "hello").await?;
+//!     let message = bob.incoming().next().await.expect("the server is up")?;
+//!     assert_eq!(message, Received::Message { from: "ada".into(), text: "hello".into() });
+//!     Ok::<(), chinwag_core::ClientError>(())
+//! };
+//! let chat = async { chat.await.expect("everyone is there") };
+//! rt.block_on(server.run_until(chat, rt.clone()))?;
+//! # Ok::<(), chinwag_core::ServerError>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `tracing`: logs events through the [`tracing`](https://docs.rs/tracing) facade, under the target
+//!   `chinwag`.
+
+#![forbid(unsafe_code)]
+
+pub mod client;
+mod config;
+mod error;
+mod hub;
+mod model;
+mod net;
+mod rt;
+mod server;
+mod session;
+mod trace;
+pub mod wire;
+
+pub use client::{Client, ClientError, Received};
+pub use config::{ConfigError, Limits, LimitsBuilder, Timeouts, TimeoutsBuilder};
+pub use error::ServerError;
+pub use hub::{Hub, HubBuilder};
+pub use model::{Command, ErrorCode, Event, NameError, UserName, Verb};
+pub use net::{AcceptRetry, Addr, ConnInfo, Incoming, Listener};
+pub use rt::{Runtime, Sleep};
+pub use server::Server;

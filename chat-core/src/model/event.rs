@@ -1,0 +1,135 @@
+//! What the server may say.
+
+use std::{fmt, sync::OnceLock};
+
+use bytes::Bytes;
+
+use super::{UserName, Verb};
+use crate::wire::{Wire, WireKind};
+
+/// Something that a connection is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The request was granted.
+    Ack,
+    /// Everyone who has a name, in the order in which the names were registered.
+    Names(Box<[UserName]>),
+    /// A direct message.
+    Direct {
+        /// Who sent it.
+        from: UserName,
+        /// What they say, without a line end.
+        text: Box<str>,
+    },
+    /// The answer to a ping.
+    Pong,
+    /// The connection ends now, and the peer may have asked for it.
+    Bye,
+    /// A request was refused, or the connection is about to be closed.
+    Error {
+        /// What was refused; `None` when the connection itself is.
+        verb: Option<Verb>,
+        /// Which rule it was; stable, for programs.
+        code: ErrorCode,
+        /// What happened, for people: not empty, several words, without a line end.
+        explanation: Box<str>,
+    },
+}
+
+impl Event {
+    /// About how many bytes of memory it holds while it waits in a mailbox. Names are shared and count
+    /// as nothing.
+    pub(crate) fn cost(&self) -> usize {
+        let text = match self {
+            Self::Ack | Self::Pong | Self::Bye => 0,
+            Self::Names(names) => size_of_val::<[UserName]>(names),
+            Self::Direct { text, .. } => text.len(),
+            Self::Error { explanation, .. } => explanation.len(),
+        };
+        size_of::<Self>() + text
+    }
+}
+
+/// Which rule a refused request broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The request needs a name and the sender has none.
+    NotRegistered,
+    /// Somebody else has that name.
+    NameTaken,
+    /// That text cannot be a name.
+    BadName,
+    /// Nobody has that name.
+    NoSuchUser,
+    /// The line was longer than the server reads.
+    TooLong,
+    /// The line was not UTF-8.
+    BadUtf8,
+    /// There is no such verb.
+    UnknownCommand,
+    /// The verb takes other fields.
+    BadArguments,
+    /// The peer took longer than the server waits.
+    TimedOut,
+    /// The server, or the peer's mailbox, holds no more.
+    Full,
+}
+
+impl ErrorCode {
+    /// The code as wires write it, such as `name-taken`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRegistered => "not-registered",
+            Self::NameTaken => "name-taken",
+            Self::BadName => "bad-name",
+            Self::NoSuchUser => "no-such-user",
+            Self::TooLong => "too-long",
+            Self::BadUtf8 => "bad-utf8",
+            Self::UnknownCommand => "unknown-command",
+            Self::BadArguments => "bad-arguments",
+            Self::TimedOut => "timed-out",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An event that many connections are told, and its bytes for each kind of wire once one of them has
+/// asked.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    event: Event,
+    encoded: [OnceLock<Bytes>; WireKind::CACHED],
+}
+
+impl Outbound {
+    pub(crate) fn new(event: Event) -> Self {
+        Self {
+            event,
+            encoded: Default::default(),
+        }
+    }
+
+    pub(crate) fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The bytes for wire `W`: encoded at the first call, shared at every other.
+    ///
+    /// `None` if `W` is of a kind that has no place here; then the caller encodes for itself.
+    pub(crate) fn bytes<W: Wire>(&self) -> Option<&Bytes> {
+        let slot = self.encoded.get(W::KIND.slot()?)?;
+        Some(slot.get_or_init(|| {
+            let mut bytes = Vec::new();
+            W::encode(&self.event, &mut bytes);
+            bytes.into()
+        }))
+    }
+}

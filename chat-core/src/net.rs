@@ -1,0 +1,142 @@
+//! What chinwag asks of a network: accept a byte stream, and say who is at its other end.
+
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use futures::io::{AsyncRead, AsyncWrite};
+
+/// Accepts connections.
+///
+/// Dropping a listener stops listening and frees its address.
+pub trait Listener: Send + 'static {
+    /// The stream of one connection.
+    ///
+    /// `poll_close` must tell the peer that nothing more will come (on TCP: send a FIN) and leave the
+    /// reading half open. `poll_write_vectored` should be a single system call.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits for the next connection.
+    ///
+    /// Dropping the future loses no connection.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says. No error ends a [`Server`](crate::Server): it tries again, at once or
+    /// after a pause, see [`AcceptRetry`].
+    fn accept(&mut self) -> impl Future<Output = io::Result<Incoming<Self::Io>>> + Send;
+
+    /// Where this listener listens, with the real port when it was bound to port 0.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    fn local_addr(&self) -> io::Result<Addr>;
+}
+
+/// A connection that has just been accepted.
+#[derive(Debug)]
+pub struct Incoming<Io> {
+    /// The byte stream.
+    pub io: Io,
+    /// What is known of it.
+    pub info: ConnInfo,
+}
+
+/// What is known of a connection before it has said anything.
+#[derive(Debug, Clone)]
+pub struct ConnInfo {
+    /// The address of the other end.
+    pub peer: Addr,
+}
+
+/// The address of a listener or of a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Addr {
+    /// An IP address and a TCP port.
+    Tcp(SocketAddr),
+    /// A Unix socket. Peers usually have no path.
+    Unix(Option<Box<Path>>),
+    /// An in-memory stream, numbered by whoever made it.
+    Memory(u64),
+}
+
+impl fmt::Display for Addr {
+    /// `127.0.0.1:4000`, `/run/chinwag.sock`, `unix` or `memory:7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(Some(path)) => path.display().fmt(f),
+            Self::Unix(None) => f.write_str("unix"),
+            Self::Memory(number) => write!(f, "memory:{number}"),
+        }
+    }
+}
+
+impl From<SocketAddr> for Addr {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Tcp(addr)
+    }
+}
+
+impl From<PathBuf> for Addr {
+    fn from(path: PathBuf) -> Self {
+        Self::Unix(Some(path.into_boxed_path()))
+    }
+}
+
+/// When to try again after a failed `accept`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptRetry {
+    /// At once: the error was about one connection that is gone already.
+    Now,
+    /// After a pause: the machine is short of something (descriptors, memory), and asking again right
+    /// away would only burn a processor.
+    Later,
+}
+
+impl AcceptRetry {
+    /// Sorts an error of `accept`.
+    ///
+    /// Linux reports a connection's own pending network errors from `accept` as well; `accept(2)`
+    /// advises to treat them like `EAGAIN`, and so are they here.
+    pub fn after(error: &io::Error) -> Self {
+        use io::ErrorKind::*;
+        match error.kind() {
+            ConnectionAborted | ConnectionRefused | ConnectionReset | HostUnreachable
+            | Interrupted | NetworkDown | NetworkUnreachable | TimedOut | WouldBlock => Self::Now,
+            _ => Self::Later,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_is_retried_now_and_a_shortage_later() {
+        let kind = |kind: io::ErrorKind| AcceptRetry::after(&kind.into());
+        assert_eq!(kind(io::ErrorKind::ConnectionAborted), AcceptRetry::Now);
+        assert_eq!(kind(io::ErrorKind::Interrupted), AcceptRetry::Now);
+        assert_eq!(kind(io::ErrorKind::OutOfMemory), AcceptRetry::Later);
+        let too_many_open_files = io::Error::from_raw_os_error(24);
+        assert_eq!(AcceptRetry::after(&too_many_open_files), AcceptRetry::Later);
+    }
+
+    #[test]
+    fn addresses_read_well_in_a_log() {
+        let tcp: SocketAddr = "127.0.0.1:4000".parse().unwrap();
+        assert_eq!(Addr::from(tcp).to_string(), "127.0.0.1:4000");
+        assert_eq!(
+            Addr::from(PathBuf::from("/run/c.sock")).to_string(),
+            "/run/c.sock"
+        );
+        assert_eq!(Addr::Unix(None).to_string(), "unix");
+    }
+}

@@ -1,0 +1,48 @@
+//! What chinwag asks of an async runtime: spawn, sleep and the time, nothing else.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+/// An async runtime, as far as a chat needs one.
+///
+/// An implementation is a cheap handle: the server clones it for every connection. The crates
+/// `chinwag-transport-*` have one for each supported runtime; a test may bring its own, with a clock
+/// that it moves by hand, because nothing in this crate reads the time from anywhere else.
+pub trait Runtime: Clone + Send + Sync + 'static {
+    /// A timer of this runtime.
+    type Sleep: Sleep + 'static;
+
+    /// Runs `task` to its end, detached: there is no handle, and nothing cancels it but the end of the
+    /// runtime itself, which drops it.
+    ///
+    /// A task that panics must not take the runtime or another task with it.
+    fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    /// A timer that completes at `deadline`, or at its first poll when that has passed.
+    ///
+    /// It may be called outside the runtime's own context; the timer is polled inside it. A timer that
+    /// has never been polled should cost little: a connection makes one that it may never need.
+    fn sleep_until(&self, deadline: Instant) -> Self::Sleep;
+
+    /// The current time, monotonic.
+    fn now(&self) -> Instant;
+}
+
+/// A timer that can be moved.
+pub trait Sleep: Future<Output = ()> + Send {
+    /// Moves the timer to `deadline`, earlier or later, also after it has completed.
+    ///
+    /// The task that polled it last is woken at the new deadline only if it polls again.
+    fn reset(self: Pin<&mut Self>, deadline: Instant);
+}
+
+/// `now + wait`, or a century from now where that cannot be represented.
+pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now.checked_add(wait.min(CENTURY)).unwrap_or(now)
+}

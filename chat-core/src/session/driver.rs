@@ -1,0 +1,617 @@
+//! The single future that owns a connection's socket.
+
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use futures::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    machine::{Action, Machine},
+    outbox::Outbox,
+    scratch::Scratch,
+};
+use crate::{
+    error::HubError,
+    hub::{CloseReason, Hold, Mailbox, User},
+    model::{ErrorCode, Event, UserName, Verb},
+    net::{Addr, Incoming},
+    rt::{Runtime, Sleep, later},
+    trace::log,
+    wire::Wire,
+};
+
+/// One connection: its socket, what it means, and what waits to be written.
+///
+/// It is polled through [`run`](Self::run). Dropping it at any point closes the socket, frees the name and
+/// leaves nothing of it in the hub.
+pub(crate) struct Connection<Io, W, Held> {
+    io: Io,
+    peer: Addr,
+    machine: Machine<W>,
+    user: User,
+    outbox: Outbox,
+    /// What was read but not yet looked at, because the peer does not read or is held back.
+    unread: Vec<u8>,
+    /// For whose sake this connection is not read from.
+    hold: Option<HoldBack>,
+    phase: Phase,
+    /// How the mailbox was closed, as far as this connection has acted on it.
+    seen: Option<CloseReason>,
+    /// The peer has sent its last byte.
+    peer_done: bool,
+    /// The socket has taken bytes since it was last flushed.
+    unflushed: bool,
+    /// What the timer is set to.
+    armed: Option<Instant>,
+    /// How many more of this peer's doings are logged at `info`.
+    notes_left: u8,
+    /// What is given back when the connection is gone; last, so that it is dropped last.
+    _held: Held,
+}
+
+#[derive(Debug)]
+struct HoldBack {
+    mailbox: Arc<Mailbox>,
+    hold: Hold,
+    until: Instant,
+}
+
+/// How far a connection is on its way to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It is served.
+    Open,
+    /// It is over; what waits is still being written.
+    Flushing { until: Instant },
+    /// All is written and our end is closed; the peer's is awaited.
+    Lingering { until: Instant },
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The peer closed its sending end.
+    PeerDone,
+    /// The peer said good-bye.
+    Quit,
+    /// The peer took too long; the notice says for what.
+    TimedOut(Event),
+    /// The peer does not read.
+    TooSlow,
+    /// There is no room for the connection.
+    NoRoom(usize),
+    /// The server shuts down.
+    Shutdown,
+}
+
+/// What one turn of the driver came to.
+enum Turn {
+    /// Something was done; there may be more.
+    Again,
+    /// Nothing can be done until the socket, the mailbox or the timer wakes the task.
+    Idle {
+        /// The socket takes no more bytes, so nothing needs to be taken from the mailbox.
+        blocked: bool,
+    },
+    /// The connection is over.
+    Over,
+}
+
+/// Above this many bytes in the outbox, the mailbox is not drained and the peer is not read from.
+///
+/// It is also the budget of one draining, and so about the size of the largest write. Beyond 64 KiB a
+/// loopback write gains nothing from being larger.
+const HIGH_WATER: usize = 64 * 1024;
+
+/// How many turns one poll may take before it lets others run. A turn is at most one read and as many
+/// writes as the outbox needs.
+const TURNS: usize = 8;
+
+/// How many of one peer's doings are logged at `info`; a peer cannot fill the log.
+const NOTES: u8 = 20;
+
+impl<Io, W, Held> Connection<Io, W, Held>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+    W: Wire,
+{
+    /// A connection that keeps `held` while it lives.
+    pub(crate) fn new(
+        user: User,
+        incoming: Incoming<Io>,
+        wire: W,
+        now: Instant,
+        held: Held,
+    ) -> Self {
+        let Incoming { io, info } = incoming;
+        let peer = info.peer;
+        log!(DEBUG, %peer, "connected");
+        Self {
+            io,
+            peer,
+            machine: Machine::new(wire, user.limits(), user.timeouts(), now),
+            user,
+            outbox: Outbox::default(),
+            unread: Vec::new(),
+            hold: None,
+            phase: Phase::Open,
+            seen: None,
+            peer_done: false,
+            unflushed: false,
+            armed: None,
+            notes_left: NOTES,
+            _held: held,
+        }
+    }
+
+    /// Tells the peer that there is no room for it, and closes.
+    pub(crate) fn refuse(&mut self, now: Instant) {
+        self.end(End::NoRoom(self.user.limits().max_connections()), now);
+    }
+
+    fn mailbox(&self) -> &Arc<Mailbox> {
+        self.user.mailbox()
+    }
+
+    /// Serves the connection to its end.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` would have room for the connection twice"
+    )]
+    pub(crate) fn run<R: Runtime>(mut self, rt: R) -> impl Future<Output = ()> {
+        async move {
+            let mut sleep = pin!(rt.sleep_until(rt.now()));
+            poll_fn(|cx| Scratch::with(|scratch| self.poll(cx, &rt, sleep.as_mut(), scratch))).await
+        }
+    }
+
+    /// Does all that can be done now, within reason.
+    ///
+    /// The invariant: `Pending` is returned only when the socket has this task's waker for every
+    /// direction that is wanted, the mailbox has it, and the timer has it if there is a deadline; or
+    /// when the task has been woken already.
+    fn poll<R: Runtime>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rt: &R,
+        mut sleep: Pin<&mut R::Sleep>,
+        scratch: &mut Scratch,
+    ) -> Poll<()> {
+        self.outbox.borrow(&mut scratch.write);
+        let over = self.turns(cx, rt, sleep.as_mut(), scratch);
+        self.outbox.settle(&mut scratch.write);
+        over
+    }
+
+    fn turns<R: Runtime>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rt: &R,
+        mut sleep: Pin<&mut R::Sleep>,
+        scratch: &mut Scratch,
+    ) -> Poll<()> {
+        let mut closed = self.mailbox().awake();
+        for _ in 0..TURNS {
+            if closed != self.seen {
+                self.seen = closed;
+                match closed {
+                    Some(CloseReason::Abort) => {
+                        log!(INFO, peer = %self.peer, "dropped: the server has no more time");
+                        return Poll::Ready(());
+                    }
+                    Some(CloseReason::Overflow) => self.end(End::TooSlow, rt.now()),
+                    Some(CloseReason::Shutdown) => self.end(End::Shutdown, rt.now()),
+                    Some(CloseReason::Ended) | None => {}
+                }
+            }
+            match self.turn(cx, rt, scratch) {
+                Ok(Turn::Again) => {}
+                Ok(Turn::Over) => return Poll::Ready(()),
+                Ok(Turn::Idle { blocked }) => {
+                    if self.timer_fired(cx, rt, sleep.as_mut()) {
+                        if self.deadline_passed(rt.now()) {
+                            return Poll::Ready(());
+                        }
+                    } else if self.mailbox().sleep(cx.waker(), !blocked, self.seen)
+                        // Looked at again, because the waker was not there when it was looked at first.
+                        && !self.was_let_go()
+                    {
+                        return Poll::Pending;
+                    }
+                    closed = self.mailbox().awake();
+                }
+                Err(error) => {
+                    let unsent = self.outbox.len();
+                    log!(DEBUG, peer = %self.peer, name = ?self.user.name(), unsent, "lost: {error}");
+                    let _ = (error, unsent);
+                    return Poll::Ready(());
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One turn: flush, drain, read.
+    fn turn<R: Runtime>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rt: &R,
+        scratch: &mut Scratch,
+    ) -> io::Result<Turn> {
+        if self.outbox.len() < HIGH_WATER {
+            self.drain(HIGH_WATER, &mut scratch.events);
+        }
+        let blocked = self.poll_write(cx)?.is_pending();
+        match self.phase {
+            Phase::Open => match self.poll_read(cx, rt, scratch)? {
+                Poll::Ready(()) => Ok(Turn::Again),
+                Poll::Pending => Ok(Turn::Idle { blocked }),
+            },
+            Phase::Flushing { .. } if blocked => Ok(Turn::Idle { blocked }),
+            Phase::Flushing { .. } => match Pin::new(&mut self.io).poll_close(cx)? {
+                Poll::Ready(()) if self.peer_done => Ok(Turn::Over),
+                Poll::Ready(()) => {
+                    let until = later(rt.now(), self.user.timeouts().linger());
+                    self.phase = Phase::Lingering { until };
+                    Ok(Turn::Again)
+                }
+                Poll::Pending => Ok(Turn::Idle { blocked: true }),
+            },
+            Phase::Lingering { .. } => {
+                match Pin::new(&mut self.io).poll_read(cx, &mut scratch.read)? {
+                    Poll::Ready(0) => Ok(Turn::Over),
+                    Poll::Ready(_) => match self.deadline_passed(rt.now()) {
+                        true => Ok(Turn::Over),
+                        false => Ok(Turn::Again),
+                    },
+                    Poll::Pending => Ok(Turn::Idle { blocked: true }),
+                }
+            }
+        }
+    }
+
+    /// Moves events from the mailbox to the outbox, until they cost `budget` bytes.
+    fn drain(&mut self, budget: usize, events: &mut Vec<Event>) {
+        wake_all(self.mailbox().take(budget, events));
+        for event in events.drain(..) {
+            self.outbox.push::<W>(&event);
+        }
+    }
+
+    /// Writes until the outbox is empty and the socket has passed it all on.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        while !self.outbox.is_empty() {
+            self.unflushed = true;
+            if self.outbox.poll_write(cx, &mut self.io)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+        }
+        if self.unflushed {
+            if Pin::new(&mut self.io).poll_flush(cx)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            self.unflushed = false;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Reads once and does what was asked. `Pending` if there is nothing to read, or if this peer is not
+    /// to be read from now.
+    fn poll_read<R: Runtime>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rt: &R,
+        scratch: &mut Scratch,
+    ) -> io::Result<Poll<()>> {
+        if self.was_let_go() {
+            self.hold = None;
+        }
+        if self.hold.is_some() || self.outbox.len() >= HIGH_WATER {
+            return Ok(Poll::Pending);
+        }
+        let Scratch {
+            read,
+            events,
+            wakes,
+            ..
+        } = scratch;
+        let now = if self.unread.is_empty() {
+            match Pin::new(&mut self.io).poll_read(cx, read)? {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(0) => {
+                    self.peer_done = true;
+                    self.end(End::PeerDone, rt.now());
+                    return Ok(Poll::Ready(()));
+                }
+                Poll::Ready(n) => {
+                    let now = rt.now();
+                    self.machine.heard(now);
+                    self.obey(&read[..n], now, events, wakes);
+                    now
+                }
+            }
+        } else {
+            let unread = std::mem::take(&mut self.unread);
+            let now = rt.now();
+            self.obey(&unread, now, events, wakes);
+            now
+        };
+        for task in wakes.drain(..) {
+            task.wake();
+        }
+        // A peer that always has something to read keeps the timer from being looked at.
+        self.deadline_passed(now);
+        Ok(Poll::Ready(()))
+    }
+
+    /// Does what `input` asks for, until it is used up or no more may be done for this peer now.
+    fn obey(
+        &mut self,
+        input: &[u8],
+        now: Instant,
+        events: &mut Vec<Event>,
+        wakes: &mut Vec<Waker>,
+    ) {
+        let mut rest = input;
+        while !rest.is_empty() {
+            if self.hold.is_some() || self.outbox.len() >= HIGH_WATER {
+                self.unread = rest.to_vec();
+                return;
+            }
+            let fed = self.machine.feed(rest);
+            rest = &rest[fed.used..];
+            let Some(action) = fed.action else { continue };
+            let reply = match action {
+                Action::Chat { to, text } => match self.user.send(to, text) {
+                    Ok(sent) => {
+                        wakes.extend(sent.wake);
+                        if let Some(mailbox) = sent.behind {
+                            self.hold_back(mailbox, now);
+                        }
+                        continue;
+                    }
+                    Err(error) => {
+                        if error == HubError::NoSuchUser {
+                            note(&mut self.notes_left, || {
+                                log!(INFO, peer = %self.peer, from = ?self.user.name(), "no user by the name {}", to.escape_debug());
+                            });
+                        }
+                        refusal(Verb::Chat, error)
+                    }
+                },
+                Action::Register(name) => self.register(name),
+                Action::List => {
+                    self.drain(usize::MAX, events);
+                    let listing = self.user.listing();
+                    self.outbox.push_shared::<W>(&listing);
+                    continue;
+                }
+                Action::Reply(event) => event,
+                Action::Quit => {
+                    self.end(End::Quit, now);
+                    return;
+                }
+            };
+            // What the peer has brought about so far comes before the reply.
+            self.drain(usize::MAX, events);
+            self.reply(&reply);
+        }
+    }
+
+    fn register(&mut self, name: UserName) -> Event {
+        match self.user.register(name) {
+            Ok(()) => {
+                self.machine.registered();
+                note(&mut self.notes_left, || {
+                    log!(INFO, peer = %self.peer, name = ?self.user.name(), "registered");
+                });
+                Event::Ack
+            }
+            Err(error) => refusal(Verb::Register, error),
+        }
+    }
+
+    /// Answers; an answer that the wire has no words for is logged instead.
+    fn reply(&mut self, event: &Event) {
+        let said = self.outbox.push::<W>(event);
+        if let (
+            0,
+            Event::Error {
+                code, explanation, ..
+            },
+        ) = (said, event)
+        {
+            note(&mut self.notes_left, || {
+                log!(INFO, peer = %self.peer, name = ?self.user.name(), "refused, {code}: {explanation}");
+                let _ = (code, explanation);
+            });
+        }
+    }
+
+    /// Stops reading from this peer, because `mailbox` fills faster than its owner reads.
+    fn hold_back(&mut self, mailbox: Arc<Mailbox>, now: Instant) {
+        let until = later(now, self.user.timeouts().patience());
+        if until > now
+            && let Some(hold) = mailbox.hold_back(self.user.mailbox())
+        {
+            self.hold = Some(HoldBack {
+                mailbox,
+                hold,
+                until,
+            });
+        }
+    }
+
+    /// Whether this peer was held back and no longer has to be.
+    fn was_let_go(&self) -> bool {
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|held| !held.mailbox.holds(held.hold))
+    }
+
+    /// Ends the service: the name is free, nothing more is taken in, and what waits is written.
+    fn end(&mut self, why: End, now: Instant) {
+        let name = self.user.leave();
+        let mut lost = 0;
+        if let End::TooSlow = why {
+            let (events, waiting) = self.mailbox().clear();
+            wake_all(waiting);
+            lost = events;
+        } else {
+            // Once closed, nothing can come in behind the last taking.
+            drop(self.mailbox().close(CloseReason::Ended));
+            self.seen = self.mailbox().awake();
+            self.drain(usize::MAX, &mut Vec::new());
+        }
+        log!(DEBUG, peer = %self.peer, ?name, "ends: {why}");
+        if lost > 0 {
+            log!(WARN, peer = %self.peer, ?name, lost, "disconnected: it reads too slowly, its mailbox is full");
+        }
+        let _ = name;
+        let notice = match why {
+            End::PeerDone => None,
+            End::Quit | End::Shutdown => Some(Event::Bye),
+            End::TimedOut(notice) => Some(notice),
+            End::TooSlow => Some(Event::Error {
+                verb: None,
+                code: ErrorCode::Full,
+                explanation: format!("{lost} messages lost, because they were not read in time")
+                    .into(),
+            }),
+            End::NoRoom(max) => Some(Event::Error {
+                verb: None,
+                code: ErrorCode::Full,
+                explanation: format!("the server has {max} connections and takes no more").into(),
+            }),
+        };
+        if let Some(notice) = notice {
+            self.outbox.push::<W>(&notice);
+        }
+        self.unread = Vec::new();
+        self.hold = None;
+        self.phase = Phase::Flushing {
+            until: later(now, self.user.timeouts().flush()),
+        };
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match (self.phase, &self.hold) {
+            (Phase::Open, Some(held)) => Some(match self.machine.deadline() {
+                Some(deadline) => deadline.min(held.until),
+                None => held.until,
+            }),
+            (Phase::Open, None) => self.machine.deadline(),
+            (Phase::Flushing { until } | Phase::Lingering { until }, _) => Some(until),
+        }
+    }
+
+    /// Sets the timer and polls it. A timer that is set too early is left alone until it fires, so that
+    /// a deadline which every read moves on costs nothing.
+    fn timer_fired<R: Runtime>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rt: &R,
+        mut sleep: Pin<&mut R::Sleep>,
+    ) -> bool {
+        let Some(deadline) = self.deadline() else {
+            return false;
+        };
+        if self.armed.is_none_or(|armed| armed > deadline) {
+            sleep.as_mut().reset(deadline);
+            self.armed = Some(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if deadline <= rt.now() {
+                self.armed = None;
+                return true;
+            }
+            sleep.as_mut().reset(deadline);
+            self.armed = Some(deadline);
+        }
+        false
+    }
+
+    /// Does what a deadline that is over asks for. `true` if the connection is over as well.
+    fn deadline_passed(&mut self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Open => {
+                if let Some(held) = self.hold.take_if(|held| held.until <= now) {
+                    wake_all(held.mailbox.lose_patience());
+                }
+                if let Some(notice) = self.machine.expired(now) {
+                    self.end(End::TimedOut(notice), now);
+                }
+                false
+            }
+            Phase::Flushing { until } | Phase::Lingering { until } if until > now => false,
+            Phase::Flushing { .. } => {
+                let unsent = self.outbox.len();
+                log!(INFO, peer = %self.peer, unsent, "dropped: it did not read its last messages");
+                let _ = unsent;
+                true
+            }
+            Phase::Lingering { .. } => true,
+        }
+    }
+}
+
+impl<Io, W, Held> fmt::Debug for Connection<Io, W, Held> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.peer)
+            .field("user", &self.user)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PeerDone => "the peer closed it",
+            Self::Quit => "the peer said good-bye",
+            Self::TimedOut(Event::Error { explanation, .. }) => explanation,
+            Self::TimedOut(_) => "it took too long",
+            Self::TooSlow => "the peer reads too slowly",
+            Self::NoRoom(_) => "there are too many connections",
+            Self::Shutdown => "the server shuts down",
+        })
+    }
+}
+
+fn refusal(verb: Verb, error: HubError) -> Event {
+    Event::Error {
+        verb: Some(verb),
+        code: match error {
+            HubError::NotRegistered => ErrorCode::NotRegistered,
+            HubError::NameTaken => ErrorCode::NameTaken,
+            HubError::NoSuchUser => ErrorCode::NoSuchUser,
+        },
+        explanation: error.to_string().into(),
+    }
+}
+
+/// Wakes the tasks of connections that held back.
+fn wake_all(talkers: Vec<Arc<Mailbox>>) {
+    for task in talkers.iter().filter_map(|talker| talker.wake()) {
+        task.wake();
+    }
+}
+
+/// Logs, unless this peer has been logged often enough.
+fn note(notes_left: &mut u8, log: impl FnOnce()) {
+    if let Some(left) = notes_left.checked_sub(1) {
+        *notes_left = left;
+        log();
+        if left == 0 {
+            log!(INFO, "that peer is not logged any further");
+        }
+    }
+}

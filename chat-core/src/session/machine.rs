@@ -1,0 +1,367 @@
+//! The pure half of a connection: bytes and time in, actions out.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    config::{Limits, Timeouts},
+    model::{Command, ErrorCode, Event, UserName, Verb},
+    rt::later,
+    wire::{Wire, WireError},
+};
+
+/// Cuts a connection's bytes into frames, reads them, and keeps its deadlines.
+///
+/// The contract: [`feed`](Self::feed) it what was read, piece by piece, until all is used; do each
+/// [`Action`] before feeding on. Tell it what it cannot know: when bytes came ([`heard`](Self::heard)), and
+/// that a name was granted ([`registered`](Self::registered)). When [`deadline`](Self::deadline) has
+/// passed, ask [`expired`](Self::expired).
+#[derive(Debug)]
+pub(crate) struct Machine<W> {
+    wire: W,
+    max_line: usize,
+    /// The unfinished frame between two reads; empty, and without memory, for a peer that sends whole
+    /// ones.
+    carry: Vec<u8>,
+    state: FrameState,
+    /// By when it must have a name, while it has none.
+    register_by: Option<Instant>,
+    idle: Option<Duration>,
+    last_heard: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FrameState {
+    /// The next byte begins a frame, or continues the one in `carry`.
+    Reading,
+    /// `carry` holds a frame that has been dealt with.
+    Done,
+    /// The next byte belongs to a frame that has been refused already.
+    Skipping,
+}
+
+/// What a connection wants done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action<'a> {
+    /// Take a name.
+    Register(UserName),
+    /// Answer with all names.
+    List,
+    /// Deliver a message.
+    Chat { to: &'a str, text: &'a str },
+    /// Answer with this.
+    Reply(Event),
+    /// Say good-bye and close.
+    Quit,
+}
+
+/// How far [`Machine::feed`] came.
+#[derive(Debug)]
+pub(crate) struct Fed<'a> {
+    /// How many bytes it used; feed it the rest next. Not zero, unless there was no input.
+    pub(crate) used: usize,
+    /// What is to be done, if anything.
+    pub(crate) action: Option<Action<'a>>,
+}
+
+/// The longest terminator of any wire, in bytes.
+const TERMINATOR: usize = 2;
+
+impl<W: Wire> Machine<W> {
+    pub(crate) fn new(wire: W, limits: &Limits, timeouts: &Timeouts, now: Instant) -> Self {
+        Self {
+            wire,
+            max_line: limits.max_line(),
+            carry: Vec::new(),
+            state: FrameState::Reading,
+            register_by: timeouts.register().map(|wait| later(now, wait)),
+            idle: timeouts.idle(),
+            last_heard: now,
+        }
+    }
+
+    /// Uses up at most one frame from the front of `input`.
+    pub(crate) fn feed<'a>(&'a mut self, input: &'a [u8]) -> Fed<'a> {
+        if self.state == FrameState::Done {
+            self.carry = Vec::new();
+            self.state = FrameState::Reading;
+        }
+        match self.wire.frame_end(input) {
+            Some(end) => Fed {
+                used: end,
+                action: self.end_frame(&input[..end]),
+            },
+            None => Fed {
+                used: input.len(),
+                action: self.carry_on(input),
+            },
+        }
+    }
+
+    /// Says that bytes have come at `now`.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.last_heard = now;
+    }
+
+    /// Says that the connection has a name.
+    pub(crate) fn registered(&mut self) {
+        self.register_by = None;
+    }
+
+    /// When [`expired`](Self::expired) is worth asking. It may move to a later time with every read, and
+    /// earlier never.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let idle = self.idle.map(|wait| later(self.last_heard, wait));
+        match (self.register_by, idle) {
+            (Some(register), Some(idle)) => Some(register.min(idle)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The last notice to a peer that took too long, if it did.
+    pub(crate) fn expired(&self, now: Instant) -> Option<Event> {
+        let explanation = match self.register_by {
+            Some(register_by) if register_by <= now => "no name was registered in time",
+            _ if self.deadline()? <= now => "nothing was heard for too long",
+            _ => return None,
+        };
+        Some(Event::Error {
+            verb: None,
+            code: ErrorCode::TimedOut,
+            explanation: explanation.into(),
+        })
+    }
+
+    fn end_frame<'a>(&'a mut self, end: &'a [u8]) -> Option<Action<'a>> {
+        if self.state == FrameState::Skipping {
+            self.state = FrameState::Reading;
+            return None;
+        }
+        let too_long = self.carry.len() + end.len() > self.max_line + TERMINATOR;
+        let frame = match self.carry.is_empty() {
+            true => end,
+            false => {
+                self.state = FrameState::Done;
+                if !too_long {
+                    self.carry.extend_from_slice(end);
+                }
+                &self.carry
+            }
+        };
+        let payload = self.wire.payload(frame);
+        if too_long || payload.len() > self.max_line {
+            let verb = self.wire.verb(frame);
+            return Some(Action::Reply(line_too_long(verb, self.max_line)));
+        }
+        match self.wire.decode(payload) {
+            Ok(command) => command.map(act),
+            Err(error) => Some(Action::Reply(refused(error))),
+        }
+    }
+
+    /// Keeps `input`, in which no frame ends, for later.
+    fn carry_on(&mut self, input: &[u8]) -> Option<Action<'static>> {
+        if self.state == FrameState::Skipping {
+            return None;
+        }
+        // A last byte that is the first of the terminator is not counted yet.
+        if self.carry.len() + input.len() < self.max_line + TERMINATOR {
+            self.carry.extend_from_slice(input);
+            return None;
+        }
+        let start = match self.carry.is_empty() {
+            true => input,
+            false => &self.carry,
+        };
+        let verb = self.wire.verb(start);
+        self.carry = Vec::new();
+        self.state = FrameState::Skipping;
+        Some(Action::Reply(line_too_long(verb, self.max_line)))
+    }
+}
+
+fn act(command: Command<'_>) -> Action<'_> {
+    match command {
+        Command::Register { name, .. } => match name.parse() {
+            Ok(name) => Action::Register(name),
+            Err(error) => Action::Reply(Event::Error {
+                verb: Some(Verb::Register),
+                code: ErrorCode::BadName,
+                explanation: error.to_string().into(),
+            }),
+        },
+        Command::ListUsers => Action::List,
+        Command::Chat { to, text } => Action::Chat { to, text },
+        Command::Ping => Action::Reply(Event::Pong),
+        Command::Quit => Action::Quit,
+    }
+}
+
+fn refused(error: WireError) -> Event {
+    Event::Error {
+        verb: Some(error.verb),
+        code: error.code,
+        explanation: error.explanation.into(),
+    }
+}
+
+fn line_too_long(verb: Verb, max_line: usize) -> Event {
+    Event::Error {
+        verb: Some(verb),
+        code: ErrorCode::TooLong,
+        explanation: format!("a line has at most {max_line} bytes").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::{Line, Seed};
+
+    fn machine<W: Wire>(wire: W, max_line: usize) -> Machine<W> {
+        let limits = Limits::builder().max_line(max_line).build().unwrap();
+        Machine::new(wire, &limits, &Timeouts::default(), epoch())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "any moment will do")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    /// Everything that comes of `pieces`, written down.
+    fn actions<'a>(
+        machine: &mut Machine<impl Wire>,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Vec<String> {
+        let mut actions = Vec::new();
+        for mut rest in pieces {
+            while !rest.is_empty() {
+                let fed = machine.feed(rest);
+                actions.extend(fed.action.map(|action| format!("{action:?}")));
+                rest = &rest[fed.used..];
+            }
+        }
+        actions
+    }
+
+    fn too_long(actions: &[String]) -> usize {
+        actions.iter().filter(|a| a.contains("TooLong")).count()
+    }
+
+    #[test]
+    fn many_commands_in_one_piece() {
+        let actions = actions(
+            &mut machine(Line, 4096),
+            [&b"register,ada\r\n\nchat,bob,a,b\nping\nlist,friends\nquit\n"[..]],
+        );
+        assert_eq!(
+            actions,
+            [
+                r#"Register("ada")"#,
+                r#"Chat { to: "bob", text: "a,b" }"#,
+                "Reply(Pong)",
+                "List",
+                "Quit"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_may_be_exactly_as_long_as_the_limit() {
+        for end in ["\n", "\r\n"] {
+            for (length, refused) in [(63, 0), (64, 0), (65, 1), (66, 1), (200, 1)] {
+                let line = format!("chat,b,{}{end}ping\n", "x".repeat(length - 7));
+                let whole = actions(&mut machine(Line, 64), [line.as_bytes()]);
+                assert_eq!(too_long(&whole), refused, "{length} {end:?}");
+                assert_eq!(whole.len(), 2, "the next line is served");
+                let bytes = actions(&mut machine(Line, 64), line.as_bytes().chunks(1));
+                assert_eq!(bytes, whole, "{length} {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_endless_line_is_refused_once_and_keeps_no_memory() {
+        let mut machine = machine(Line, 64);
+        let chunk = [b'x'; 1000];
+        let mut refusals = 0;
+        for _ in 0..10_000 {
+            refusals += actions(&mut machine, [&chunk[..]]).len();
+            assert_eq!(machine.carry.capacity(), 0);
+        }
+        assert_eq!(refusals, 1);
+        assert_eq!(actions(&mut machine, [&b"\nping\n"[..]]), ["Reply(Pong)"]);
+    }
+
+    #[test]
+    fn whole_lines_leave_no_memory_behind() {
+        let mut machine = machine(Line, 4096);
+        actions(&mut machine, [&b"pi"[..], b"ng\npi", b"ng\n"]);
+        actions(&mut machine, [&b"ping\n"[..]]);
+        assert_eq!(machine.carry.capacity(), 0);
+    }
+
+    #[test]
+    fn a_seed_read_is_a_command_and_too_long_a_register_is_answered() {
+        let mut machine = machine(Seed, 64);
+        let reads = [&b"register,ada"[..], b"chat,ada"];
+        assert_eq!(
+            actions(&mut machine, reads),
+            [r#"Register("ada")"#, r#"Chat { to: "ada", text: "hi" }"#]
+        );
+        let long = format!("register,{}", "x".repeat(64));
+        let refused = actions(&mut machine, [long.as_bytes()]);
+        assert!(refused[0].contains("verb: Some(Register), code: TooLong"));
+    }
+
+    #[test]
+    fn deadlines() {
+        let start = epoch();
+        let timeouts = Timeouts::builder()
+            .register(Duration::from_secs(10))
+            .idle(Duration::from_secs(60))
+            .build()
+            .unwrap();
+        let mut machine = Machine::new(Line, &Limits::default(), &timeouts, start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        machine.heard(at(9));
+        assert_eq!(machine.deadline(), Some(at(10)));
+        assert_eq!(machine.expired(at(9)), None);
+        assert!(machine.expired(at(10)).is_some(), "hearing is not a name");
+        machine.registered();
+        assert_eq!(machine.deadline(), Some(at(69)));
+        assert_eq!(machine.expired(at(68)), None);
+        assert!(machine.expired(at(69)).is_some());
+    }
+
+    proptest! {
+        /// However the bytes are cut into pieces, the same comes of them.
+        #[test]
+        fn any_chunking_is_the_same(
+            lines in proptest::collection::vec(
+                prop_oneof![
+                    "[a-z,]{0,90}\r?\n",
+                    "register,[a-zA-Z#]{0,40}\n",
+                    "chat,[a-z]{1,9},.{0,30}\r\n",
+                    proptest::collection::vec(any::<u8>(), 0..90)
+                        .prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+                ],
+                0..12,
+            ),
+            cuts in proptest::collection::vec(1usize..40, 1..40),
+        ) {
+            let bytes = lines.concat().into_bytes();
+            let whole = actions(&mut machine(Line, 64), [&bytes[..]]);
+            let mut pieces = Vec::new();
+            let mut rest = &bytes[..];
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (piece, after) = rest.split_at((*cut).min(rest.len()));
+                pieces.push(piece);
+                rest = after;
+            }
+            prop_assert_eq!(actions(&mut machine(Line, 64), pieces), whole);
+        }
+    }
+}

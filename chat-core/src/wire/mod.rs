@@ -1,0 +1,146 @@
+//! Wire protocols: bytes to commands, events to bytes, and nothing else.
+//!
+//! A wire holds no socket, no clock and no buffer. It says where a frame ends, reads one whole frame in
+//! place, and writes events; the session does the rest, in the same way for every wire. The bytes of a
+//! frame may arrive in any number of pieces; collecting them, and refusing those that grow too long, is
+//! the session's task as well.
+
+mod line;
+mod seed;
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use crate::model::{Command, ErrorCode, Event, UserName, Verb};
+
+pub use line::Line;
+pub use seed::Seed;
+
+/// A wire protocol.
+///
+/// The value is the state of one connection; the server clones the one that it was given for each
+/// connection that it accepts.
+pub trait Wire: Clone + Send + 'static {
+    /// Which protocol this is.
+    const KIND: WireKind;
+
+    /// Finds the end of a frame: how many bytes of `input` belong to the frame that `input` begins or
+    /// continues, its terminator included. `None` if it does not end here.
+    ///
+    /// The session calls it with the bytes of each read once, so that a frame which arrives byte by
+    /// byte is still searched only once.
+    fn frame_end(&self, input: &[u8]) -> Option<usize>;
+
+    /// The bytes of a frame that count against the limit on its length: all but the terminator.
+    fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8];
+
+    /// What the frame that begins with `start` asks for, as far as that can be told without reading it.
+    ///
+    /// It matters for frames that are refused unread, and only to wires that answer some refusals and
+    /// not others.
+    fn verb(&self, start: &[u8]) -> Verb {
+        let _ = start;
+        Verb::Unknown
+    }
+
+    /// Reads the payload of one whole frame. `None` if it asks for nothing.
+    ///
+    /// # Errors
+    ///
+    /// A [`WireError`] if it is malformed; the session answers it and goes on with the next frame.
+    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError>;
+
+    /// Appends the bytes of `event` to `out`; none if this protocol has no words for it.
+    fn encode(event: &Event, out: &mut Vec<u8>);
+}
+
+/// The kinds of wire, so that an event for many connections is encoded once for each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WireKind {
+    /// [`Line`].
+    Line,
+    /// [`Seed`].
+    Seed,
+    /// A wire from elsewhere. Its events are encoded for each connection anew.
+    Other,
+}
+
+impl WireKind {
+    /// How many kinds have a place for their encoding in an event.
+    pub(crate) const CACHED: usize = 2;
+
+    pub(crate) fn slot(self) -> Option<usize> {
+        match self {
+            Self::Line => Some(0),
+            Self::Seed => Some(1),
+            Self::Other => None,
+        }
+    }
+}
+
+/// Why a frame could not be read: the peer's mistake, to be told to the peer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{code}: {explanation}")]
+pub struct WireError {
+    /// What was asked for, as far as it could be told.
+    pub verb: Verb,
+    /// Which rule it breaks.
+    pub code: ErrorCode,
+    /// What is wrong, for people: several words, without a line end.
+    pub explanation: Cow<'static, str>,
+}
+
+impl WireError {
+    pub(crate) fn new(
+        verb: Verb,
+        code: ErrorCode,
+        explanation: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            verb,
+            code,
+            explanation: explanation.into(),
+        }
+    }
+}
+
+/// The payload as text, or the error that tells why it is none.
+fn text(payload: &[u8]) -> Result<&str, WireError> {
+    std::str::from_utf8(payload).map_err(|error| {
+        WireError::new(
+            Verb::Unknown,
+            ErrorCode::BadUtf8,
+            format!("not UTF-8 from byte {} on", error.valid_up_to()),
+        )
+    })
+}
+
+/// Appends `names`, separated by commas.
+fn append_names(names: &[UserName], out: &mut Vec<u8>) {
+    for (i, name) in names.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(name.as_str().as_bytes());
+    }
+}
+
+/// Appends `NAME says TEXT`.
+fn append_direct(from: &UserName, text: &str, out: &mut Vec<u8>) {
+    append(out, [from.as_str(), " says ", text]);
+}
+
+/// Appends `error,CODE,EXPLANATION`.
+fn append_error(code: ErrorCode, explanation: &str, out: &mut Vec<u8>) {
+    append(out, ["error,", code.as_str(), ",", explanation]);
+}
+
+fn append<const N: usize>(out: &mut Vec<u8>, parts: [&str; N]) {
+    // One more than they need, for the terminator that some wires add.
+    out.reserve(parts.iter().map(|part| part.len()).sum::<usize>() + 1);
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+}

@@ -1,0 +1,138 @@
+//! The original protocol, as unframed as it was.
+
+use super::{Wire, WireError, WireKind, append_direct, append_error, append_names, text};
+use crate::model::{Command, ErrorCode, Event, Verb};
+
+/// The `seed` protocol: exactly what the original chat server spoke.
+///
+/// One read is one command, without a terminator, and replies carry none either. Two commands that
+/// arrive in one segment are one bad command; whoever can choose should speak [`Line`](super::Line).
+///
+/// Only a refused `register` is answered with an error, because its sender waits for some reply; every
+/// other mistake is logged by the server and its sender hears nothing. `docs/protocol.md` in the
+/// repository has the details and what differs from the original.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Seed;
+
+impl Wire for Seed {
+    const KIND: WireKind = WireKind::Seed;
+
+    fn frame_end(&self, input: &[u8]) -> Option<usize> {
+        Some(input.len())
+    }
+
+    /// All of it but one line end, which a person with a terminal cannot help to send.
+    fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        let line = frame.strip_suffix(b"\n").unwrap_or(frame);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
+
+    fn verb(&self, start: &[u8]) -> Verb {
+        match start.starts_with(b"register,") {
+            true => Verb::Register,
+            false => Verb::Unknown,
+        }
+    }
+
+    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+        if payload.is_empty() {
+            return Ok(None);
+        }
+        let command = text(payload).map_err(|error| WireError {
+            verb: self.verb(payload),
+            ..error
+        })?;
+        let (verb, field) = command.split_once(',').unwrap_or((command, ""));
+        match verb {
+            "register" => Ok(Some(Command::Register {
+                name: field,
+                secret: None,
+            })),
+            "list" => Ok(Some(Command::ListUsers)),
+            "chat" => Ok(Some(Command::Chat {
+                to: field,
+                text: "hi",
+            })),
+            _ => Err(WireError::new(
+                Verb::Unknown,
+                ErrorCode::UnknownCommand,
+                "the commands are register, list and chat",
+            )),
+        }
+    }
+
+    fn encode(event: &Event, out: &mut Vec<u8>) {
+        match event {
+            Event::Ack => out.extend_from_slice(b"ack"),
+            Event::Names(names) => append_names(names, out),
+            Event::Direct { from, text } => append_direct(from, text, out),
+            Event::Error {
+                verb: Some(Verb::Register),
+                code,
+                explanation,
+            } => append_error(*code, explanation, out),
+            Event::Error { .. } | Event::Pong | Event::Bye => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(read: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
+        let mut wire = Seed;
+        wire.decode(wire.payload(read)).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn every_command() {
+        let register = Command::Register {
+            name: "ada",
+            secret: None,
+        };
+        let chat = Command::Chat {
+            to: "ada",
+            text: "hi",
+        };
+        assert_eq!(decode(b"register,ada"), Ok(Some(register)));
+        assert_eq!(decode(b"register,ada\r\n"), Ok(Some(register)));
+        assert_eq!(decode(b"list,friends"), Ok(Some(Command::ListUsers)));
+        assert_eq!(decode(b"list,whatever"), Ok(Some(Command::ListUsers)));
+        assert_eq!(decode(b"chat,ada"), Ok(Some(chat)));
+        assert_eq!(decode(b"\n"), Ok(None));
+        assert_eq!(decode(b"ping"), Err(ErrorCode::UnknownCommand));
+        assert_eq!(decode(b"chat,\xff"), Err(ErrorCode::BadUtf8));
+    }
+
+    #[test]
+    fn a_register_that_cannot_be_read_is_still_a_register() {
+        let error = Seed.decode(b"register,\xff").unwrap_err();
+        assert_eq!(error.verb, Verb::Register);
+    }
+
+    #[test]
+    fn a_whole_read_is_one_frame() {
+        assert_eq!(Seed.frame_end(b"register,ada\nlist,friends"), Some(25));
+        let two = decode(b"register,adalist,friends").unwrap().unwrap();
+        assert!(matches!(two, Command::Register { name, .. } if name == "adalist,friends"));
+    }
+
+    #[test]
+    fn only_a_refused_register_is_told() {
+        let error = |verb| Event::Error {
+            verb,
+            code: ErrorCode::NameTaken,
+            explanation: "somebody has it".into(),
+        };
+        let mut out = Vec::new();
+        Seed::encode(&error(Some(Verb::Chat)), &mut out);
+        Seed::encode(&error(None), &mut out);
+        Seed::encode(&Event::Bye, &mut out);
+        assert_eq!(out, b"");
+        Seed::encode(&error(Some(Verb::Register)), &mut out);
+        Seed::encode(&Event::Ack, &mut out);
+        assert_eq!(out, b"error,name-taken,somebody has itack");
+    }
+}

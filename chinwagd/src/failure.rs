@@ -1,0 +1,66 @@
+//! What keeps the server from running, and the exit code for it.
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use chinwag::{ConfigError, ServerError};
+use thiserror::Error;
+use tokio::task::JoinError;
+
+use crate::listen::Endpoint;
+
+/// Why the process ends without having served.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error("{0}; see chinwagd --help")]
+    Usage(String),
+    #[error("RUST_LOG: {0}")]
+    LogFilter(String),
+    #[error("{0}")]
+    OutOfRange(#[source] ConfigError),
+    #[error("cannot read {}: {}", path.display(), plain(source))]
+    NoFile { path: PathBuf, source: io::Error },
+    #[error("{}: line {line}: {message}", path.display())]
+    BadFile {
+        path: PathBuf,
+        line: usize,
+        message: String,
+    },
+    #[error("{}: {source}", path.display())]
+    OutOfRangeInFile { path: PathBuf, source: ConfigError },
+    #[error("cannot listen on {endpoint}: {}", plain(source))]
+    Listen {
+        endpoint: Endpoint,
+        source: io::Error,
+    },
+    #[error("cannot start: {}", plain(.0))]
+    System(#[source] io::Error),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error("the server broke down: {0}")]
+    Crashed(#[from] JoinError),
+}
+
+impl Failure {
+    /// 2 for what the command line or the environment got wrong, 1 for all else.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage(_) | Self::LogFilter(_) | Self::OutOfRange(_) => 2,
+            Self::NoFile { .. }
+            | Self::BadFile { .. }
+            | Self::OutOfRangeInFile { .. }
+            | Self::Listen { .. }
+            | Self::System(_)
+            | Self::Server(_)
+            | Self::Crashed(_) => 1,
+        })
+    }
+}
+
+/// What the system said, without the number of the error behind it.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((text, _number)) => text.to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,59 @@
+//! `chinwagd`, the chat server that an operator runs.
+//!
+//! It listens where it is told to, says so on stdout, logs to stderr, and serves one chat on all its
+//! listeners until it gets a signal. `chinwagd --help` has the rest.
+//!
+//! `config` is what can be set and where it comes from, `listen` the addresses, `run` the server's life,
+//! `signals` what ends it, `logging` the way to stderr, and `failure` what keeps it from running.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod failure;
+mod listen;
+mod logging;
+mod run;
+mod signals;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use crate::{config::Order, failure::Failure};
+
+fn main() -> ExitCode {
+    start().unwrap_or_else(|failure| {
+        // A supervisor that reads stderr line by line gets all of it in one.
+        let _ = writeln!(io::stderr(), "chinwagd: {}", one_line(&failure));
+        failure.exit_code()
+    })
+}
+
+fn start() -> Result<ExitCode, Failure> {
+    let order = config::load()?;
+    let filter = logging::filter()?;
+    let config = match order {
+        Order::Serve(config) => config,
+        Order::Print(text) => {
+            print(&text);
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let _log = logging::start(filter)?;
+    run::run(&config)
+}
+
+/// Prints, and does not mind if nobody is there to read it.
+fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+fn one_line(failure: &Failure) -> String {
+    let text = failure.to_string();
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    lines.join(" ").replace(char::is_control, " ")
+}

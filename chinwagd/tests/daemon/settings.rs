@@ -1,0 +1,207 @@
+//! Flags, environment and file: which one wins, and what is refused how.
+
+use crate::process::{ANYWHERE, Chinwagd, Folder, command, output};
+
+/// The `max-line` that a server works with, as its error tells.
+fn max_line(chinwagd: &Chinwagd) -> usize {
+    let answer = chinwagd.line().ask(&"x".repeat(5000));
+    let digits: String = answer.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let folder = Folder::new("layers");
+    let file = folder.file(
+        "c.toml",
+        "max-line = 100\nlisten = ['seed://127.0.0.1:0', 'line://127.0.0.1:0']",
+    );
+    assert_eq!(max_line(&Chinwagd::start(&[])), 4096);
+
+    let from_file = Chinwagd::spawn(&mut command(&["--config", &file]), 2);
+    assert!(from_file.endpoints()[0].starts_with("seed://"));
+    assert_eq!(max_line(&from_file), 100);
+
+    let mut with_env = command(&[]);
+    with_env
+        .env("CHINWAG_CONFIG", &file)
+        .env(
+            "CHINWAG_LISTEN",
+            "line://127.0.0.1:0,seed://127.0.0.1:0,seed://127.0.0.1:0",
+        )
+        .env("CHINWAG_MAX_LINE", "200");
+    let from_env = Chinwagd::spawn(&mut with_env, 3);
+    assert!(from_env.endpoints()[0].starts_with("line://"));
+    assert_eq!(max_line(&from_env), 200);
+
+    let mut with_flags = command(&["--config", &file, "--max-line", "300"]);
+    with_flags
+        .args(["--listen", "line://127.0.0.1:0"])
+        .env("CHINWAG_CONFIG", "/does/not/exist")
+        .env("CHINWAG_LISTEN", "seed://127.0.0.1:0")
+        .env("CHINWAG_MAX_LINE", "200");
+    let from_flags = Chinwagd::spawn(&mut with_flags, 1);
+    assert_eq!(max_line(&from_flags), 300);
+}
+
+#[test]
+fn settings_that_are_right_are_said_to_be() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/chinwag.example.toml");
+    for args in [
+        &["--check-config"][..],
+        &["--check-config", "--config", example],
+        &[
+            "--check-config",
+            "--listen",
+            "line://chat.example:4000",
+            "--threads",
+            "1",
+        ],
+    ] {
+        let checked = output(&mut command(args));
+        assert_eq!(checked.stdout, b"configuration ok\n");
+        assert_eq!(checked.stderr, b"");
+        assert_eq!(checked.status.code(), Some(0));
+    }
+}
+
+#[test]
+fn the_file_is_refused_in_one_line_with_code_1() {
+    let folder = Folder::new("files");
+    for (text, said) in [
+        (
+            "# one\nmax-lines = 3\n",
+            "line 2: unknown field `max-lines`",
+        ),
+        (
+            "[limits]\nmax-line = 100\n",
+            "line 1: unknown field `limits`",
+        ),
+        ("max-line = 'long'\n", "line 1: "),
+        ("max-line = 100\nmax-line = 200\n", "line 2: "),
+        ("max-line = \n", "line 1: "),
+        (
+            "max-line = 3\n",
+            "max-line is 3, but must be from 64 to 1048576",
+        ),
+        ("threads = 0\n", "threads is 0, but must be from 1 to 1024"),
+        ("idle-timeout = 30\n", "line 1: "),
+        ("idle-timeout = '30'\n", "line 1: \"30\": time unit needed"),
+        ("idle-timeout = '0s'\n", "idle-timeout is zero"),
+        ("listen = []\n", "listen is 0"),
+        ("listen = ['line://a:1', 'b\\nc']\n", "line 1: "),
+        (
+            "listen = [\"b\\n\\nc\"]\n",
+            "line 1: \"b\\n\\nc\": it is SCHEME://ADDR",
+        ),
+    ] {
+        let file = folder.file("c.toml", text);
+        for args in [
+            &["--config", &file][..],
+            &["--config", &file, "--check-config"],
+        ] {
+            // A good flag does not hide a bad file.
+            let args = [args, &ANYWHERE].concat();
+            refused(&args, &[], 1, &format!("{file}: "));
+            refused(&args, &[], 1, said);
+        }
+    }
+    refused(
+        &["--config", "/does/not/exist"],
+        &[],
+        1,
+        "/does/not/exist: No such file",
+    );
+    refused(&["--config", "/"], &[], 1, "cannot read /: ");
+}
+
+#[test]
+fn flags_and_environment_are_refused_in_one_line_with_code_2() {
+    for (args, said) in [
+        (&["--frobnicate"][..], "'--frobnicate'"),
+        (&["serve"], "'serve'"),
+        (&["--listen"], "'--listen <SCHEME://ADDR>'"),
+        (
+            &["--listen", "127.0.0.1:4000"],
+            "for example line://127.0.0.1:4000",
+        ),
+        (
+            &["--listen", "irc://127.0.0.1:4000"],
+            "the schemes are line, seed,",
+        ),
+        (&["--listen", "line://127.0.0.1:99999"], "from 0 to 65535"),
+        (&["--listen", "line+unix://run/s"], "must begin with /"),
+        (&["--listen", "line://a\n\nb:1"], "the host is neither"),
+        (
+            &["--max-line", "3"],
+            "max-line is 3, but must be from 64 to 1048576",
+        ),
+        (&["--max-line", "many"], "'many'"),
+        (&["--max-connections", "0"], "max-connections is 0"),
+        (&["--mailbox-bytes", "1"], "mailbox-bytes is 1"),
+        (&["--idle-timeout", "0s"], "idle-timeout is zero"),
+        (&["--register-timeout", "soon"], "'soon'"),
+        (&["--threads", "0"], "threads is 0"),
+        (&["--check-config", "--threads", "9999"], "threads is 9999"),
+    ] {
+        refused(args, &[], 2, said);
+    }
+    for (variable, value, said) in [
+        ("CHINWAG_LISTEN", "line://127.0.0.1:0,seed", "'seed'"),
+        ("CHINWAG_MAX_CONNECTIONS", "-1", "'-1'"),
+        ("CHINWAG_MAX_LINE", "3", "max-line is 3"),
+        ("CHINWAG_MAILBOX_BYTES", "", "''"),
+        ("CHINWAG_IDLE_TIMEOUT", "1", "time unit needed"),
+        ("CHINWAG_REGISTER_TIMEOUT", "0s", "register-timeout is zero"),
+        ("CHINWAG_THREADS", "two", "'two'"),
+        ("RUST_LOG", "chinwag=loud", "RUST_LOG"),
+    ] {
+        refused(&[], &[(variable, value)], 2, said);
+    }
+    // What the environment says in CHINWAG_CONFIG is a file, whose being there is another matter.
+    refused(
+        &[],
+        &[("CHINWAG_CONFIG", "/does/not/exist")],
+        1,
+        "/does/not/exist",
+    );
+}
+
+fn refused(args: &[&str], env: &[(&str, &str)], code: i32, said: &str) {
+    let refused = output(command(args).envs(env.iter().copied()));
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        stderr.starts_with("chinwagd: "),
+        "{args:?} {env:?}: {stderr}"
+    );
+    assert!(stderr.contains(said), "{args:?} {env:?}: {stderr}");
+    assert_eq!(
+        stderr.matches('\n').count(),
+        1,
+        "{args:?} {env:?}: {stderr}"
+    );
+    assert!(stderr.ends_with('\n'));
+    assert_eq!(refused.stdout, b"");
+    assert_eq!(refused.status.code(), Some(code), "{args:?} {env:?}");
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    let help = output(&mut command(&["--help"]));
+    assert_eq!(help.status.code(), Some(0));
+    let help = String::from_utf8(help.stdout).unwrap();
+    for needed in [
+        "line://127.0.0.1:4000,seed://127.0.0.1:4001",
+        "[default: 65536]",
+        "[default: 30s]",
+        "CHINWAG_MAILBOX_BYTES",
+        "nc 127.0.0.1 4000",
+        "130 and 143",
+    ] {
+        assert!(help.contains(needed), "{needed}");
+    }
+    let version = output(&mut command(&["--version"]));
+    assert_eq!(version.status.code(), Some(0));
+    let expected = concat!("chinwagd ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(version.stdout, expected.as_bytes());
+}

@@ -1,0 +1,44 @@
+//! A chat server on tokio, in one page: what a program does that has a chat in it.
+//!
+//! ```console
+//! $ cargo run --example tokio_server                             # 127.0.0.1:4000 and 127.0.0.1:4001
+//! $ cargo run --example tokio_server -- LINE_ADDR SEED_ADDR
+//! ```
+//!
+//! Talk to it with `nc 127.0.0.1 4000`; docs/protocol.md says what to type. `RUST_LOG=chinwag=debug` logs
+//! more. Ctrl-c says good-bye to everyone and ends it.
+
+use std::{env, error::Error, io};
+
+use chinwag::{
+    Hub, Listener, Server,
+    tokio::{TcpListener, TokioRuntime},
+    wire::{Line, Seed},
+};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+
+    let mut args = env::args().skip(1);
+    let line_addr = args.next().unwrap_or_else(|| "127.0.0.1:4000".into());
+    let seed_addr = args.next().unwrap_or_else(|| "127.0.0.1:4001".into());
+    let line = TcpListener::bind(line_addr).await?;
+    let seed = TcpListener::bind(seed_addr).await?;
+    println!("listening line://{}", line.local_addr()?);
+    println!("listening seed://{}", seed.local_addr()?);
+
+    // The program may keep a clone of the hub, and see with it who is there.
+    let hub = Hub::new();
+    Server::new(hub)
+        .listen(line, Line::default())
+        .listen(seed, Seed::default())
+        .run_until(tokio::signal::ctrl_c(), TokioRuntime::current())
+        .await?;
+    Ok(())
+}

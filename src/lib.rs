@@ -1,0 +1,85 @@
+//! An embeddable chat server: names and direct messages over wire protocols that a person can type, on the
+//! async runtime that the program already has.
+//!
+//! A program makes a [`Hub`], gives it listeners, and has a chat:
+//!
+//! ```no_run
+//! use chinwag::{
+//!     Hub, Server,
+//!     tokio::{TcpListener, TokioRuntime},
+//!     wire::{Line, Seed},
+//! };
+//!
+//! # #[cfg(feature = "tokio")]
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let hub = Hub::new();
+//!     Server::new(hub.clone())
+//!         .listen(TcpListener::bind("127.0.0.1:4000").await?, Line::default())
+//!         .listen(TcpListener::bind("127.0.0.1:4001").await?, Seed::default())
+//!         .run_until(tokio::signal::ctrl_c(), TokioRuntime::current())
+//!         .await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Then anybody can talk to it: `nc 127.0.0.1 4000`, and type `register,ada`, `list,friends`,
+//! `chat,ada,hello`. A program does the same through a [`Client`]:
+//!
+//! ```
+//! # #[cfg(feature = "tokio")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use chinwag::{Addr, Hub, Listener, Server, tokio::{TcpListener, TokioRuntime}, wire::Line};
+//! # let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! # let Addr::Tcp(addr) = listener.local_addr()? else { unreachable!() };
+//! # let server = Server::new(Hub::new()).listen(listener, Line::default());
+//! # tokio::spawn(server.run_until(std::future::pending::<()>(), TokioRuntime::current()));
+//! use chinwag::Received;
+//! use futures::StreamExt;
+//!
+//! let ada = chinwag::tokio::connect(addr).await?;
+//! ada.register("ada").await?;
+//! ada.send("ada", "a note to myself").await?;
+//! if let Some(Received::Message { from, text }) = ada.incoming().next().await.transpose()? {
+//!     println!("{from} says {text}");
+//! }
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "tokio"))]
+//! # fn main() {}
+//! ```
+//!
+//! # What is promised
+//!
+//! - What one user sends to another arrives whole, once and in order, or the reader is disconnected and
+//!   told why. A message to nobody is refused (on `line`) or logged (on `seed`).
+//! - Every queue and buffer has a bound, in bytes, and every wait has an end; see [`Limits`] and
+//!   [`Timeouts`]. A reader that is slow, stuck or gone costs nobody else a message.
+//! - No `unsafe` code in any crate of this project, and nothing that a peer sends can make it panic.
+//!
+//! # Features
+//!
+//! Features only add; turning one on changes nothing else.
+//!
+//! - `tokio` (default): the module [`tokio`], with listeners, a runtime and a client for it.
+//! - `tracing` (default): events are logged through the [`tracing`](https://docs.rs/tracing) facade, under
+//!   the target `chinwag`.
+//!
+//! # Elsewhere
+//!
+//! The wires are specified in `docs/protocol.md`. To bring a runtime, a transport or a wire of your
+//! own, implement [`Runtime`], [`Listener`] or [`wire::Wire`].
+
+#![forbid(unsafe_code)]
+
+pub use chinwag_core::*;
+
+/// The chat on [tokio](https://docs.rs/tokio).
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use chinwag_transport_tokio as tokio;
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeDocTests;

@@ -1,0 +1,20 @@
+//! What chinwag is tested with: a runtime whose time is virtual and whose order is seeded, a network in
+//! memory, and a small client that checks what it is told.
+//!
+//! Nothing here sleeps, and nothing depends on the machine: the same seed gives the same run.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test kit fails by panicking"
+)]
+
+mod net;
+mod peer;
+mod runtime;
+
+pub use net::{Link, MemoryListener, MemoryNet, MemoryStream};
+pub use peer::Peer;
+pub use runtime::{VirtualRuntime, VirtualSleep};

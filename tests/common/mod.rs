@@ -1,0 +1,80 @@
+//! A chat in memory, for tests that look at it from outside.
+
+use std::future::{Future, pending};
+
+use chinwag::{
+    Hub, Runtime, Server,
+    wire::{Line, Seed},
+};
+use chinwag_testkit::{Link, MemoryNet, MemoryStream, Peer, VirtualRuntime};
+
+/// A hub with a `line` and a `seed` listener, served on a virtual runtime.
+#[derive(Clone)]
+pub struct Chat {
+    pub hub: Hub,
+    pub rt: VirtualRuntime,
+    pub net: MemoryNet,
+}
+
+pub type MemoryPeer = Peer<MemoryStream>;
+
+impl Chat {
+    /// Runs `test` against a chat around `hub`, with the order of events drawn from each of a few
+    /// seeds. When it is over and its peers are gone, nothing may be left.
+    pub fn run<F: Future<Output = ()>>(hub: impl Fn() -> Hub, test: impl Fn(Chat) -> F) {
+        for seed in 0..8 {
+            let chat = Chat {
+                hub: hub(),
+                rt: VirtualRuntime::new(seed),
+                net: MemoryNet::new(),
+            };
+            chat.rt.spawn(chat.server());
+            let settled = async {
+                chat.rt.settle().await;
+                test(chat.clone()).await;
+                // Longer than the longest flush and linger.
+                chat.rt.sleep(std::time::Duration::from_secs(10)).await;
+            };
+            chat.rt.block_on(settled);
+            assert_eq!(chat.hub.users(), [], "seed {seed}: a name is left");
+            assert_eq!(
+                chat.hub.connections(),
+                0,
+                "seed {seed}: a connection is left"
+            );
+        }
+    }
+
+    fn server(&self) -> impl Future<Output = ()> + use<> {
+        let server = Server::new(self.hub.clone())
+            .listen(self.net.listen("line"), Line::default())
+            .listen(self.net.listen("seed"), Seed::default());
+        let rt = self.rt.clone();
+        async move { server.run_until(pending::<()>(), rt).await.unwrap() }
+    }
+
+    /// A peer of the `line` wire without a name.
+    pub fn line(&self) -> MemoryPeer {
+        Peer::new(self.net.connect("line"))
+    }
+
+    /// A peer of the `line` wire on a link with these properties.
+    pub fn line_over(&self, link: Link) -> MemoryPeer {
+        Peer::new(self.net.try_connect("line", link).unwrap())
+    }
+
+    /// A peer of the `line` wire with the name `name`.
+    pub async fn user(&self, name: &str) -> MemoryPeer {
+        Peer::registered(self.net.connect("line"), name).await
+    }
+
+    /// A peer of the `seed` wire without a name.
+    pub fn seed(&self) -> MemoryPeer {
+        Peer::new(self.net.connect("seed"))
+    }
+
+    /// The names of all users.
+    pub fn users(&self) -> Vec<String> {
+        self.hub.users().iter().map(ToString::to_string).collect()
+    }
+}

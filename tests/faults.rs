@@ -1,0 +1,505 @@
+//! Bad days: peers that are slow, silent, gone or too many, and a system that is short of everything.
+//! Time is virtual; each test runs in several orders.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(dead_code, reason = "each test file uses its part of the common one")]
+
+mod common;
+
+use std::{
+    future::pending,
+    io,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chinwag::{
+    Command, Event, Hub, Limits, Runtime, Server, ServerError, Timeouts,
+    wire::{Line, Wire, WireError, WireKind},
+};
+use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
+use common::{Chat, MemoryPeer};
+use futures::{AsyncWriteExt, FutureExt, channel::oneshot};
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn small_mailboxes() -> Hub {
+    let limits = Limits::builder().mailbox_bytes(64 * 1024).build().unwrap();
+    Hub::builder().limits(limits).build()
+}
+
+#[test]
+fn who_never_registers_is_closed_in_time() {
+    Chat::run(Hub::new, async |chat| {
+        let mut silent = chat.line();
+        let mut busy = chat.line();
+        for _ in 0..29 {
+            chat.rt.sleep(seconds(1)).await;
+            busy.ask("ping", "pong").await;
+        }
+        chat.rt.sleep(Duration::from_millis(999)).await;
+        assert_eq!(chat.hub.connections(), 2);
+        chat.rt.sleep(Duration::from_millis(2)).await;
+        for peer in [&mut silent, &mut busy] {
+            peer.hears("error,timed-out,no name was registered in time")
+                .await;
+            peer.is_closed().await;
+        }
+    });
+}
+
+#[test]
+fn a_flood_without_a_name_is_closed_in_time_too() {
+    Chat::run(Hub::new, async |chat| {
+        let mut flood = chat.line();
+        let rt = chat.rt.clone();
+        let talk = async {
+            loop {
+                flood.ask("ping", "pong").await;
+                rt.sleep(Duration::from_millis(7)).await;
+            }
+        };
+        let watch = async {
+            rt.sleep(seconds(32)).await;
+            chat.hub.connections()
+        };
+        // The peer's own write fails once the server has closed; that is a panic of this future only.
+        let talk = AssertUnwindSafe(talk).catch_unwind();
+        let (_, connections) = futures::join!(talk, watch);
+        assert_eq!(connections, 0);
+    });
+}
+
+#[test]
+fn who_is_silent_for_an_hour_is_closed_and_who_speaks_is_not() {
+    Chat::run(Hub::new, async |chat| {
+        let mut gone = chat.user("gone").await;
+        let mut here = chat.user("here").await;
+        for minutes in (0..180).step_by(20) {
+            assert_eq!(chat.users().len(), if minutes < 60 { 2 } else { 1 });
+            here.ask("ping", "pong").await;
+            chat.rt.sleep(seconds(20 * 60)).await;
+        }
+        gone.hears("error,timed-out,nothing was heard for too long")
+            .await;
+        gone.is_closed().await;
+    });
+}
+
+#[test]
+fn without_timeouts_nobody_is_closed() {
+    let hub = || {
+        let timeouts = Timeouts::builder().register(None).idle(None).build();
+        Hub::builder().timeouts(timeouts.unwrap()).build()
+    };
+    Chat::run(hub, async |chat| {
+        let mut quiet = chat.line();
+        chat.rt.sleep(seconds(30 * 24 * 3600)).await;
+        quiet.ask("register,quiet", "ack").await;
+    });
+}
+
+#[test]
+fn a_reader_that_never_reads_is_cut_at_its_bound_and_nobody_else_is() {
+    Chat::run(small_mailboxes, async |chat| {
+        let stuck = Link {
+            capacity: 4096,
+            chunk: usize::MAX,
+        };
+        let mut stuck = chat.line_over(stuck);
+        stuck.ask("register,stuck", "ack").await;
+        let mut talker = chat.user("talker").await;
+        let mut healthy = chat.user("healthy").await;
+        let text = "x".repeat(1000);
+        let mut refused = false;
+        for _ in 0..1000 {
+            talker.say(&format!("chat,stuck,{text}")).await;
+            talker.say(&format!("chat,healthy,{text}")).await;
+            healthy.hears(&format!("talker says {text}")).await;
+            talker.say("ping").await;
+            let line = talker.line().await;
+            if line != "pong" {
+                assert!(line.starts_with("error,no-such-user,"), "{line}");
+                talker.hears("pong").await;
+                refused = true;
+                break;
+            }
+        }
+        assert!(refused);
+        talker.ask("list,friends", "talker,healthy").await;
+        // What it may still read is whole messages, and then why it was cut.
+        let heard = stuck.rest().await;
+        let (messages, notice) = heard.trim_end().rsplit_once('\n').unwrap();
+        assert!(notice.starts_with("error,full,"), "{notice}");
+        let whole = format!("talker says {text}");
+        assert!(messages.lines().all(|line| line == whole));
+        // Its socket, its outbox up to the high-water mark and its last draining, at most.
+        assert!(messages.len() < 4096 + 2 * 64 * 1024 + 2000);
+    });
+}
+
+/// One talker at full speed, one reader that is stuck, one that is healthy but slow: the healthy one gets
+/// everything, because the talker is held back for it.
+#[test]
+fn a_healthy_reader_is_never_cut_because_somebody_talks_fast() {
+    Chat::run(small_mailboxes, async |chat| {
+        const COUNT: usize = 40_000;
+        let narrow = Link {
+            capacity: 2048,
+            chunk: 512,
+        };
+        let mut stuck = chat.line_over(narrow);
+        stuck.ask("register,stuck", "ack").await;
+        let mut healthy = chat.line_over(narrow);
+        healthy.ask("register,healthy", "ack").await;
+        let mut talker = chat.user("talker").await;
+        let talk = async {
+            for batch in 0..COUNT / 100 {
+                let lines: String = (batch * 100..)
+                    .take(100)
+                    .map(|i| format!("chat,healthy,{i}\nchat,stuck,x\n"))
+                    .collect();
+                talker.send(lines).await;
+                // The refusals must be read, or the talker would be the next stuck reader.
+                talker.say("ping").await;
+                while talker.line().await != "pong" {}
+            }
+        };
+        let listen = async {
+            for i in 0..COUNT {
+                healthy.hears(&format!("talker says {i}")).await;
+            }
+        };
+        futures::join!(talk, listen);
+        assert_eq!(chat.users(), ["healthy", "talker"]);
+        drop(stuck);
+    });
+}
+
+#[test]
+fn two_who_flood_each_other_lock_nobody_else_up() {
+    Chat::run(small_mailboxes, async |chat| {
+        let ada = chat.user("ada").await;
+        let bob = chat.user("bob").await;
+        // Both write everything before they read anything, so both are stuck readers.
+        let flood = async |from: MemoryPeer, to: &str| {
+            let mut io = from.into_inner();
+            let lines = format!("chat,{to},{}\n", "x".repeat(500)).repeat(2000);
+            io.write_all(lines.as_bytes()).await
+        };
+        let floods = async { futures::join!(flood(ada, "bob"), flood(bob, "ada")) };
+        let other = async {
+            let mut cleo = chat.user("cleo").await;
+            for _ in 0..100 {
+                cleo.ask("ping", "pong").await;
+                chat.rt.sleep(Duration::from_millis(10)).await;
+            }
+        };
+        // They are locked up by their own doing, for as long as they like; everyone else is served.
+        futures::future::select(pin!(floods), pin!(other)).await;
+        let mut dan = chat.user("dan").await;
+        dan.ask("ping", "pong").await;
+    });
+}
+
+#[test]
+fn requests_whose_replies_are_never_read_stop_being_read() {
+    Chat::run(Hub::new, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let mut flood = chat.line_over(Link {
+            capacity: 4096,
+            chunk: usize::MAX,
+        });
+        let mut sent = 0;
+        let pings = "ping\n".repeat(1000);
+        // A write that cannot complete because the server does not read any further.
+        loop {
+            let write = Box::pin(flood.send(&pings));
+            let patience = Box::pin(chat.rt.sleep(seconds(1)));
+            match futures::future::select(write, patience).await {
+                futures::future::Either::Left(_) => sent += 1,
+                futures::future::Either::Right(_) => break,
+            }
+            assert!(sent < 1000, "the server reads without bound");
+        }
+        ada.ask("ping", "pong").await;
+    });
+}
+
+#[test]
+fn a_shutdown_delivers_what_waits_and_says_good_bye() {
+    for seed in 0..20 {
+        let (rt, net) = (VirtualRuntime::new(seed), MemoryNet::new());
+        let hub = Hub::new();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = Server::new(hub.clone())
+            .listen(net.listen("line"), Line::default())
+            .run_until(stopped, rt.clone());
+        let test = async {
+            rt.settle().await;
+            let mut ada = Peer::registered(net.connect("line"), "ada").await;
+            let mut bob = Peer::registered(net.connect("line"), "bob").await;
+            let mut nobody = Peer::new(net.connect("line"));
+            nobody.ask("ping", "pong").await;
+            ada.say("chat,bob,last words").await;
+            ada.ask("ping", "pong").await;
+            stop.send(()).unwrap();
+            assert_eq!(bob.rest().await, "ada says last words\nbye\n");
+            assert_eq!(ada.rest().await, "bye\n");
+            assert_eq!(nobody.rest().await, "bye\n");
+            assert!(net.try_connect("line", Link::default()).is_err());
+            // They do not close their ends before the server has waited for it.
+            rt.sleep(seconds(2)).await;
+        };
+        let (result, ()) = rt.block_on(futures::future::join(server, test));
+        result.unwrap();
+        assert_eq!((rt.tasks(), hub.connections()), (0, 0));
+    }
+}
+
+#[test]
+fn a_shutdown_ends_by_its_deadline_whatever_the_peers_do() {
+    for seed in 0..20 {
+        let (rt, net) = (VirtualRuntime::new(seed), MemoryNet::new());
+        let hub = Hub::new();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = Server::new(hub.clone())
+            .listen(net.listen("line"), Line::default())
+            .run_until(stopped, rt.clone());
+        let test = async {
+            rt.settle().await;
+            let narrow = Link {
+                capacity: 64,
+                chunk: 64,
+            };
+            let mut stuck = Peer::new(net.try_connect("line", narrow).unwrap());
+            stuck.ask("register,stuck", "ack").await;
+            let mut ada = Peer::registered(net.connect("line"), "ada").await;
+            for _ in 0..100 {
+                ada.say("chat,stuck,you will not read this").await;
+            }
+            ada.ask("ping", "pong").await;
+            let from = rt.elapsed();
+            stop.send(()).unwrap();
+            ada.hears("bye").await;
+            (stuck, ada, from)
+        };
+        let (result, (_stuck, _ada, from)) = rt.block_on(futures::future::join(server, test));
+        result.unwrap();
+        let took = rt.elapsed() - from;
+        assert!((seconds(4)..seconds(5)).contains(&took), "{took:?}");
+        assert_eq!((rt.tasks(), hub.connections()), (0, 0));
+    }
+}
+
+#[test]
+fn dropping_the_server_closes_everything_at_once() {
+    let (rt, net, hub) = (VirtualRuntime::new(1), MemoryNet::new(), Hub::new());
+    let server = Server::new(hub.clone())
+        .listen(net.listen("line"), Line::default())
+        .run_until(pending::<()>(), rt.clone());
+    let test = async {
+        rt.settle().await;
+        Peer::registered(net.connect("line"), "ada").await
+    };
+    let mut ada = rt.block_on(async {
+        let (server, test) = (Box::pin(server), Box::pin(test));
+        match futures::future::select(server, test).await {
+            futures::future::Either::Right((ada, _server)) => ada,
+            futures::future::Either::Left(_) => unreachable!("it runs until it is dropped"),
+        }
+    });
+    rt.block_on(async {
+        ada.is_closed().await;
+        rt.settle().await;
+    });
+    assert_eq!((rt.tasks(), hub.connections()), (0, 0));
+    assert_eq!(hub.users(), []);
+}
+
+#[test]
+fn a_server_without_a_listener_says_so() {
+    let rt = VirtualRuntime::new(1);
+    let result = rt.block_on(Server::new(Hub::new()).run_until(pending::<()>(), rt.clone()));
+    assert!(matches!(result, Err(ServerError::NoListener)));
+}
+
+#[test]
+fn accept_errors_end_nothing_and_are_not_retried_in_a_hurry() {
+    Chat::run(Hub::new, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let too_many_open_files = || io::Error::from_raw_os_error(24);
+        for _ in 0..10 {
+            chat.net.fail_accept("line", too_many_open_files());
+            chat.net
+                .fail_accept("line", io::ErrorKind::ConnectionAborted.into());
+        }
+        let from = chat.rt.elapsed();
+        let mut bob = chat.user("bob").await;
+        let took = chat.rt.elapsed() - from;
+        // 10 ms, twice as long each time, at most a second.
+        assert!((seconds(2)..seconds(6)).contains(&took), "{took:?}");
+        ada.say("chat,bob").await;
+        bob.hears("ada says hi").await;
+        // After a success it is quick again.
+        chat.net.fail_accept("line", too_many_open_files());
+        let from = chat.rt.elapsed();
+        let _cleo = chat.user("cleo").await;
+        assert!(chat.rt.elapsed() - from < Duration::from_millis(11));
+    });
+}
+
+#[test]
+fn one_connection_too_many_is_told_so() {
+    let hub = || {
+        let limits = Limits::builder().max_connections(2).build().unwrap();
+        Hub::builder().limits(limits).build()
+    };
+    Chat::run(hub, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let mut bob = chat.user("bob").await;
+        for _ in 0..3 {
+            let mut refused = chat.line();
+            refused
+                .hears("error,full,the server has 2 connections and takes no more")
+                .await;
+            refused.is_closed().await;
+        }
+        // Those that do not go away by themselves are bounded in number as well.
+        let crowd: Vec<_> = (0..200).map(|_| chat.line()).collect();
+        chat.rt.settle().await;
+        assert!(chat.rt.tasks() < 80);
+        drop(crowd);
+        ada.ask("quit", "bye").await;
+        drop(ada);
+        chat.rt.settle().await;
+        let mut cleo = chat.user("cleo").await;
+        cleo.say("chat,bob").await;
+        bob.hears("cleo says hi").await;
+    });
+}
+
+/// A wire from elsewhere, which panics when it is told to.
+#[derive(Debug, Clone)]
+struct Fragile;
+
+impl Wire for Fragile {
+    const KIND: WireKind = WireKind::Other;
+
+    fn frame_end(&self, input: &[u8]) -> Option<usize> {
+        Line::default().frame_end(input)
+    }
+
+    fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        Line::default().payload(frame)
+    }
+
+    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+        assert_ne!(payload, b"break", "on purpose");
+        Line::default().decode(payload)
+    }
+
+    fn encode(event: &Event, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"> ");
+        Line::encode(event, out);
+    }
+}
+
+#[test]
+fn a_panic_costs_its_own_connection_only() {
+    let (rt, net, hub) = (VirtualRuntime::new(1), MemoryNet::new(), Hub::new());
+    let server = Server::new(hub.clone())
+        .listen(net.listen("line"), Fragile)
+        .run_until(pending::<()>(), rt.clone());
+    let up = Arc::new(AtomicBool::new(true));
+    let down = up.clone();
+    rt.spawn(async move {
+        let _ = server.await;
+        down.store(false, Ordering::Relaxed);
+    });
+    rt.block_on(async {
+        rt.settle().await;
+        let mut ada = Peer::new(net.connect("line"));
+        ada.ask("register,ada", "> ack").await;
+        let mut bob = Peer::new(net.connect("line"));
+        bob.ask("register,bob", "> ack").await;
+        bob.ask("list,friends", "> ada,bob").await;
+        bob.say("break").await;
+        bob.is_closed().await;
+        ada.ask("list,friends", "> ada").await;
+        ada.ask("chat,bob", "> error,no-such-user,*").await;
+        let mut bob = Peer::new(net.connect("line"));
+        bob.ask("register,bob", "> ack").await;
+    });
+    assert_eq!(rt.panics(), 1);
+    assert!(up.load(Ordering::Relaxed));
+}
+
+#[test]
+fn servers_of_one_hub_meet_and_those_of_two_never_do() {
+    let (rt, net) = (VirtualRuntime::new(1), MemoryNet::new());
+    let (one, two) = (Hub::new(), Hub::new());
+    for (hub, name) in [(&one, "a"), (&one, "b"), (&two, "c")] {
+        let server = Server::new(hub.clone())
+            .listen(net.listen(name), Line::default())
+            .run_until(pending::<()>(), rt.clone());
+        rt.spawn(async move {
+            let _ = server.await;
+        });
+    }
+    rt.block_on(async {
+        rt.settle().await;
+        let mut ada = Peer::registered(net.connect("a"), "ada").await;
+        let mut bob = Peer::registered(net.connect("b"), "bob").await;
+        let mut other = Peer::registered(net.connect("c"), "ada").await;
+        bob.say("chat,ada").await;
+        ada.hears("bob says hi").await;
+        other.ask("list,friends", "ada").await;
+        other.ask("chat,bob", "error,no-such-user,*").await;
+    });
+}
+
+#[test]
+fn a_peer_that_is_reset_is_forgotten() {
+    Chat::run(Hub::new, async |chat| {
+        let mut ada = chat.user("ada").await;
+        for _ in 0..100 {
+            let bob = chat.user("bob").await;
+            ada.say("chat,bob").await;
+            ada.ask("ping", "pong").await;
+            bob.into_inner().reset();
+            chat.rt.settle().await;
+            ada.ask("list,friends", "ada").await;
+        }
+    });
+}
+
+/// Reading, being idle and being woken must not need any time to pass.
+#[test]
+fn nothing_waits_for_a_timer_that_need_not() {
+    Chat::run(small_mailboxes, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let mut bob = chat.user("bob").await;
+        let from = chat.rt.elapsed();
+        let text = "x".repeat(4000);
+        let talk = async {
+            for _ in 0..500 {
+                ada.say(&format!("chat,bob,{text}")).await;
+            }
+        };
+        let listen = async {
+            for _ in 0..500 {
+                bob.hears("ada says*").await;
+            }
+        };
+        futures::join!(talk, listen);
+        assert_eq!(chat.rt.elapsed(), from, "somebody slept");
+    });
+}

@@ -1,0 +1,67 @@
+//! tokio's byte streams as `futures` knows them.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures::io::{AsyncRead, AsyncWrite};
+use tokio::io::ReadBuf;
+
+/// A tokio stream, read and written through the traits of `futures`.
+///
+/// It forwards vectored writes, so that a batch is one system call, and closes like TCP does: `poll_close`
+/// shuts the writing half down, and reading goes on.
+#[derive(Debug)]
+pub struct TokioIo<T>(T);
+
+impl<T> TokioIo<T> {
+    /// Wraps `stream`.
+    pub fn new(stream: T) -> Self {
+        Self(stream)
+    }
+
+    /// The stream.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T: tokio::io::AsyncRead + Unpin> AsyncRead for TokioIo<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buf = ReadBuf::new(buf);
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+}
+
+impl<T: tokio::io::AsyncWrite + Unpin> AsyncWrite for TokioIo<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,147 @@
+//! Listeners on TCP and Unix sockets.
+
+use std::{io, time::Duration};
+
+use chinwag_core::{Addr, ConnInfo, Incoming, Listener};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{self, TcpStream, ToSocketAddrs};
+
+use crate::TokioIo;
+
+/// When a TCP connection is silent for this long, the system asks whether the peer is still there,
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+/// asks again after this long,
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// and takes it for lost after this many questions without an answer: about two minutes in all.
+const KEEPALIVE_RETRIES: u32 = 4;
+
+/// Listens on a TCP socket.
+///
+/// Accepted connections have `TCP_NODELAY` on, because whole batches are written at once, and keep-alive,
+/// which notices within about two minutes that a peer has vanished.
+#[derive(Debug)]
+pub struct TcpListener {
+    listener: net::TcpListener,
+}
+
+impl TcpListener {
+    /// Listens on the first of the addresses that works. Port 0 takes a free port, which
+    /// [`local_addr`](Listener::local_addr) tells.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says: the address is in use, not of this machine, not allowed.
+    pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
+        net::TcpListener::bind(addr).await.map(Self::from)
+    }
+}
+
+impl From<net::TcpListener> for TcpListener {
+    fn from(listener: net::TcpListener) -> Self {
+        Self { listener }
+    }
+}
+
+impl Listener for TcpListener {
+    type Io = TokioIo<TcpStream>;
+
+    async fn accept(&mut self) -> io::Result<Incoming<Self::Io>> {
+        let (stream, addr) = self.listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_AFTER)
+            .with_interval(KEEPALIVE_INTERVAL)
+            .with_retries(KEEPALIVE_RETRIES);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        Ok(Incoming {
+            io: TokioIo::new(stream),
+            info: ConnInfo {
+                peer: Addr::Tcp(addr),
+            },
+        })
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        self.listener.local_addr().map(Addr::Tcp)
+    }
+}
+
+#[cfg(unix)]
+pub use unix::UnixListener;
+
+#[cfg(unix)]
+mod unix {
+    use std::{
+        fs, io,
+        os::unix::{fs::FileTypeExt, net::UnixStream as StdUnixStream},
+        path::{Path, PathBuf},
+    };
+
+    use chinwag_core::{Addr, ConnInfo, Incoming, Listener};
+    use tokio::net::{self, UnixStream};
+
+    use crate::TokioIo;
+
+    /// Listens on a Unix socket.
+    ///
+    /// The socket's file is removed when the listener is dropped.
+    #[derive(Debug)]
+    pub struct UnixListener {
+        listener: net::UnixListener,
+        path: PathBuf,
+    }
+
+    impl UnixListener {
+        /// Listens at `path`. A socket that a dead server left there is replaced; one that somebody
+        /// listens on is not, nor is any other file.
+        ///
+        /// # Errors
+        ///
+        /// Whatever the system says: the address is in use, the folder is not there, not allowed.
+        pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+            let path = path.as_ref();
+            let listener = match net::UnixListener::bind(path) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+                    fs::remove_file(path)?;
+                    net::UnixListener::bind(path)?
+                }
+                other => other?,
+            };
+            let path = path.to_owned();
+            Ok(Self { listener, path })
+        }
+    }
+
+    fn is_stale(path: &Path) -> bool {
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+        is_socket
+            && StdUnixStream::connect(path)
+                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    impl Listener for UnixListener {
+        type Io = TokioIo<UnixStream>;
+
+        async fn accept(&mut self) -> io::Result<Incoming<Self::Io>> {
+            let (stream, addr) = self.listener.accept().await?;
+            let path = addr.as_pathname().map(Into::into);
+            Ok(Incoming {
+                io: TokioIo::new(stream),
+                info: ConnInfo {
+                    peer: Addr::Unix(path),
+                },
+            })
+        }
+
+        fn local_addr(&self) -> io::Result<Addr> {
+            Ok(Addr::from(self.path.clone()))
+        }
+    }
+
+    impl Drop for UnixListener {
+        fn drop(&mut self) {
+            // Somebody else may have taken the file away already.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
