@@ -1,7 +1,12 @@
 //! The chat on tokio, over real sockets.
 
 #![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
 
 use std::{
     future::{Future, pending},

@@ -1,12 +1,8 @@
 //! The original protocol from outside.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-#![allow(dead_code, reason = "each test file uses its part of the common one")]
-
-mod common;
-
 use chinwag::Hub;
-use common::{Chat, MemoryPeer};
+
+use crate::chat::{Chat, MemoryPeer};
 
 /// Sends one command, and lets the server read it before the next.
 async fn send(chat: &Chat, peer: &mut MemoryPeer, command: &str) {

@@ -10,18 +10,18 @@ use chinwag_testkit::{Link, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 
 /// A hub with a `line` and a `seed` listener, served on a virtual runtime.
 #[derive(Clone)]
-pub struct Chat {
-    pub hub: Hub,
-    pub rt: VirtualRuntime,
-    pub net: MemoryNet,
+pub(crate) struct Chat {
+    pub(crate) hub: Hub,
+    pub(crate) rt: VirtualRuntime,
+    pub(crate) net: MemoryNet,
 }
 
-pub type MemoryPeer = Peer<MemoryStream>;
+pub(crate) type MemoryPeer = Peer<MemoryStream>;
 
 impl Chat {
     /// Runs `test` against a chat around `hub`, with the order of events drawn from each of a few
     /// seeds. When it is over and its peers are gone, nothing may be left.
-    pub fn run<F: Future<Output = ()>>(hub: impl Fn() -> Hub, test: impl Fn(Chat) -> F) {
+    pub(crate) fn run<F: Future<Output = ()>>(hub: impl Fn() -> Hub, test: impl Fn(Chat) -> F) {
         for seed in 0..8 {
             let chat = Chat {
                 hub: hub(),
@@ -54,27 +54,27 @@ impl Chat {
     }
 
     /// A peer of the `line` wire without a name.
-    pub fn line(&self) -> MemoryPeer {
+    pub(crate) fn line(&self) -> MemoryPeer {
         Peer::new(self.net.connect("line"))
     }
 
     /// A peer of the `line` wire on a link with these properties.
-    pub fn line_over(&self, link: Link) -> MemoryPeer {
+    pub(crate) fn line_over(&self, link: Link) -> MemoryPeer {
         Peer::new(self.net.try_connect("line", link).unwrap())
     }
 
     /// A peer of the `line` wire with the name `name`.
-    pub async fn user(&self, name: &str) -> MemoryPeer {
+    pub(crate) async fn user(&self, name: &str) -> MemoryPeer {
         Peer::registered(self.net.connect("line"), name).await
     }
 
     /// A peer of the `seed` wire without a name.
-    pub fn seed(&self) -> MemoryPeer {
+    pub(crate) fn seed(&self) -> MemoryPeer {
         Peer::new(self.net.connect("seed"))
     }
 
     /// The names of all users.
-    pub fn users(&self) -> Vec<String> {
+    pub(crate) fn users(&self) -> Vec<String> {
         self.hub.users().iter().map(ToString::to_string).collect()
     }
 }

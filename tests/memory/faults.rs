@@ -1,11 +1,6 @@
 //! Bad days: peers that are slow, silent, gone or too many, and a system that is short of everything.
 //! Time is virtual; each test runs in several orders.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-#![allow(dead_code, reason = "each test file uses its part of the common one")]
-
-mod common;
-
 use std::{
     future::pending,
     io,
@@ -23,8 +18,9 @@ use chinwag::{
     wire::{Line, Wire, WireError, WireKind},
 };
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
-use common::{Chat, MemoryPeer};
 use futures::{AsyncWriteExt, FutureExt, channel::oneshot};
+
+use crate::chat::{Chat, MemoryPeer};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

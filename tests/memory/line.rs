@@ -1,13 +1,9 @@
 //! The `line` protocol from outside: what is asked and what is answered.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-#![allow(dead_code, reason = "each test file uses its part of the common one")]
-
-mod common;
-
 use chinwag::Hub;
 use chinwag_testkit::Link;
-use common::Chat;
+
+use crate::chat::Chat;
 
 #[test]
 fn two_users_talk() {
