@@ -97,8 +97,12 @@ async fn users_on_tcp_and_unix_sockets_meet() {
         // What a dead server left behind is replaced, anything else is not.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         drop(UnixListener::bind(&path).unwrap());
+        let replaced = UnixListener::bind(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "precious").unwrap();
+        drop(replaced);
         assert!(UnixListener::bind(&path).is_err());
+        assert!(path.exists(), "it is not ours");
         std::fs::remove_dir_all(&folder).unwrap();
     })
     .await;

@@ -150,7 +150,8 @@ pub enum ClientError {
         /// What happened, for people.
         explanation: String,
     },
-    /// A reply cannot be read before somebody takes from the [`Inbox`]. The connection is still good.
+    /// A reply cannot be read before somebody takes from the [`Inbox`]: nobody does, or not as fast as the
+    /// server sends. The connection is still good.
     ///
     /// If the request was sent before the inbox was full, its reply will be thrown away.
     #[error("too many messages wait to be taken from the inbox")]
@@ -270,7 +271,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     ///
     /// # Errors
     ///
-    /// As [`ping`](Self::ping), but a connection that the server has closed is none.
+    /// As [`ping`](Self::ping), except that a server which has closed the connection is no error.
     pub async fn quit(&self) -> Result<(), ClientError> {
         match self.ask(Request::Quit, "quit\n".into()).await {
             Ok(_) | Err(ClientError::Closed) => Ok(()),

@@ -47,12 +47,14 @@ impl Listener for TcpListener {
 
     async fn accept(&mut self) -> io::Result<Incoming<Self::Io>> {
         let (stream, addr) = self.listener.accept().await?;
-        stream.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new()
             .with_time(KEEPALIVE_AFTER)
             .with_interval(KEEPALIVE_INTERVAL)
             .with_retries(KEEPALIVE_RETRIES);
-        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        let socket = SockRef::from(&stream);
+        // Some systems refuse an option on a connection that is gone already; its first read will tell.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_tcp_keepalive(&keepalive);
         Ok(Incoming {
             io: TokioIo::new(stream),
             info: ConnInfo {
@@ -72,23 +74,26 @@ pub use unix::UnixListener;
 #[cfg(unix)]
 mod unix {
     use std::{
-        fs, io,
-        os::unix::{fs::FileTypeExt, net::UnixStream as StdUnixStream},
+        fs::{self, Metadata},
+        io,
+        os::unix::fs::{FileTypeExt, MetadataExt},
         path::{Path, PathBuf},
     };
 
     use chinwag_core::{Addr, ConnInfo, Incoming, Listener};
+    use socket2::{Domain, SockAddr, Socket, Type};
     use tokio::net::{self, UnixStream};
 
     use crate::TokioIo;
 
     /// Listens on a Unix socket.
     ///
-    /// The socket's file is removed when the listener is dropped.
+    /// The socket's file is removed when the listener is dropped, unless it is not the same file any more.
     #[derive(Debug)]
     pub struct UnixListener {
         listener: net::UnixListener,
         path: PathBuf,
+        file: FileId,
     }
 
     impl UnixListener {
@@ -107,16 +112,40 @@ mod unix {
                 }
                 other => other?,
             };
-            let path = path.to_owned();
-            Ok(Self { listener, path })
+            Ok(Self {
+                listener,
+                file: FileId::of(&fs::symlink_metadata(path)?),
+                path: path.to_owned(),
+            })
         }
     }
 
+    /// Which file it is, whatever it is called.
+    #[derive(Debug, PartialEq, Eq)]
+    struct FileId {
+        device: u64,
+        inode: u64,
+    }
+
+    impl FileId {
+        fn of(file: &Metadata) -> Self {
+            Self {
+                device: file.dev(),
+                inode: file.ino(),
+            }
+        }
+    }
+
+    /// Whether `path` is a socket on which nobody listens.
     fn is_stale(path: &Path) -> bool {
         let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-        is_socket
-            && StdUnixStream::connect(path)
-                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        // It must not block, as it would where somebody listens but is slow to accept.
+        let connect = || {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            socket.set_nonblocking(true)?;
+            socket.connect(&SockAddr::unix(path)?)
+        };
+        is_socket && connect().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
     impl Listener for UnixListener {
@@ -140,8 +169,10 @@ mod unix {
 
     impl Drop for UnixListener {
         fn drop(&mut self) {
-            // Somebody else may have taken the file away already.
-            let _ = fs::remove_file(&self.path);
+            // Somebody may have taken the file away, or put another one there.
+            if fs::symlink_metadata(&self.path).is_ok_and(|file| FileId::of(&file) == self.file) {
+                let _ = fs::remove_file(&self.path);
+            }
         }
     }
 }
