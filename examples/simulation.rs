@@ -3,7 +3,7 @@
 //! ```console
 //! $ cargo run --release --example simulation                 # four users, until ctrl-c
 //! $ cargo run --release --example simulation -- --users 200 --rounds 20 --interval 50ms --quiet
-//! 200 users sent 4000 and received 4000 messages
+//! sent 4000 messages, received 4000
 //! ```
 //!
 //! Each user registers, lists its friends, and from then on says hi to one of them, or to itself, at every
@@ -22,8 +22,8 @@ use std::{
 };
 
 use chinwag::{
-    Hub, Received, Server,
-    tokio::{TcpListener, TokioIo, TokioRuntime},
+    Client, Hub, Received, Server,
+    tokio::{TcpListener, TokioIo, TokioRuntime, connect},
     wire::Line,
 };
 use clap::Parser;
@@ -68,11 +68,7 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     match serve(&args).await {
         Ok(Tally { sent, received }) => {
-            let summary = format!(
-                "{} users sent {sent} and received {received} messages",
-                args.users
-            );
-            match print(summary) {
+            match print(format_args!("sent {sent} messages, received {received}")) {
                 Ok(()) if sent == received => ExitCode::SUCCESS,
                 _ => ExitCode::FAILURE,
             }
@@ -104,15 +100,16 @@ async fn run(addr: SocketAddr, args: &Args) -> Result<Tally, Failure> {
     let mut users = Vec::new();
     // One after the other, so that everybody lists everybody, and in the same order every time.
     for number in 1..=args.users {
+        let name = name(number);
+        let client = within(&format!("{name} connects"), connect(addr)).await?;
+        within(&format!("{name} registers"), client.register(&name)).await?;
         users.push(User {
-            client: chinwag::tokio::connect(addr).await?,
-            name: name(number),
+            client,
+            name,
             rng: rng.fork(),
             finish: finish.clone(),
             args: args.clone(),
         });
-        let User { client, name, .. } = &users[users.len() - 1];
-        within(&format!("{name} registers"), client.register(name)).await?;
     }
     let mut tasks: JoinSet<_> = users.into_iter().map(User::live).collect();
     let mut total = Tally::default();
@@ -133,7 +130,7 @@ struct Tally {
 }
 
 struct User {
-    client: chinwag::Client<TokioIo<TcpStream>>,
+    client: Client<TokioIo<TcpStream>>,
     name: String,
     rng: Rng,
     /// Where everybody meets before anybody leaves.

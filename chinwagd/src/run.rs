@@ -87,7 +87,7 @@ async fn serve(config: &Config) -> Result<ExitCode, Failure> {
     tokio::select! {
         ended = &mut serving => finish(ended),
         signal = signals.next() => {
-            warn!("{signal} again: ends at once");
+            warn!("{signal} during the shutdown: ends at once");
             Ok(ExitCode::from(signal.exit_code()))
         }
     }

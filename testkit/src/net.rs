@@ -164,8 +164,10 @@ impl fmt::Debug for MemoryListener {
     }
 }
 
-/// One end of a stream in memory. Dropping it closes both directions; closing it, only the one that it
-/// writes to.
+/// One end of a stream in memory.
+///
+/// Closing it ends the direction that it writes to. Dropping it ends both, and if it is dropped with bytes
+/// unread it resets the stream, as TCP does: what the other end has not read by then is gone.
 pub struct MemoryStream {
     from: Arc<Mutex<Pipe>>,
     to: Arc<Mutex<Pipe>>,
@@ -206,15 +208,18 @@ impl MemoryStream {
     /// Ends both directions with an error, and throws away what is under way.
     pub fn reset(self) {
         for pipe in [&self.from, &self.to] {
-            let mut pipe = lock(pipe);
-            pipe.reset = true;
-            pipe.bytes.clear();
-            pipe.wake();
+            lock(pipe).reset();
         }
     }
 }
 
 impl Pipe {
+    fn reset(&mut self) {
+        self.reset = true;
+        self.bytes.clear();
+        self.wake();
+    }
+
     fn wake(&mut self) {
         for waker in [self.reader.take(), self.writer.take()]
             .into_iter()
@@ -240,9 +245,7 @@ impl AsyncRead for MemoryStream {
             pipe.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        for (to, from) in buf.iter_mut().zip(pipe.bytes.drain(..count)) {
-            *to = from;
-        }
+        io::Read::read_exact(&mut pipe.bytes, &mut buf[..count])?;
         if let Some(writer) = pipe.writer.take() {
             writer.wake();
         }
@@ -290,13 +293,19 @@ impl AsyncWrite for MemoryStream {
 
 impl Drop for MemoryStream {
     fn drop(&mut self) {
-        let mut to = lock(&self.to);
-        to.ended = true;
-        to.wake();
-        drop(to);
         let mut from = lock(&self.from);
+        let unread = !from.bytes.is_empty();
         from.broken = true;
         from.wake();
+        drop(from);
+        let mut to = lock(&self.to);
+        match unread {
+            true => to.reset(),
+            false => {
+                to.ended = true;
+                to.wake();
+            }
+        }
     }
 }
 

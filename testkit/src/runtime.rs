@@ -37,6 +37,8 @@ struct State {
     ready: Vec<Arc<Task>>,
     timers: BTreeMap<(Instant, u64), Waker>,
     panics: usize,
+    /// How much time one poll of a task takes.
+    tick: Duration,
 }
 
 /// The task of [`VirtualRuntime::block_on`].
@@ -55,6 +57,7 @@ impl VirtualRuntime {
             ready: Vec::new(),
             timers: BTreeMap::new(),
             panics: 0,
+            tick: Duration::ZERO,
         };
         Self {
             inner: Arc::new(Inner {
@@ -110,6 +113,12 @@ impl VirtualRuntime {
         self.sleep(Duration::from_nanos(1)).await;
     }
 
+    /// Makes each poll of a task take `tick` of virtual time; it takes none otherwise. With it, time passes
+    /// although somebody always has something to do.
+    pub fn set_tick(&self, tick: Duration) {
+        self.lock().tick = tick;
+    }
+
     /// How much virtual time has passed.
     pub fn elapsed(&self) -> Duration {
         self.now() - self.inner.start
@@ -133,6 +142,8 @@ impl VirtualRuntime {
                 let count = state.ready.len();
                 let drawn = state.rng.usize(..count);
                 let task = state.ready.swap_remove(drawn);
+                let tick = state.tick;
+                state.now += tick;
                 *task.queued.lock().unwrap_or_else(PoisonError::into_inner) = false;
                 return Some(task);
             }

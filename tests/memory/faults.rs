@@ -4,7 +4,6 @@
 use std::{
     future::pending,
     io,
-    panic::AssertUnwindSafe,
     pin::pin,
     sync::{
         Arc,
@@ -18,7 +17,7 @@ use chinwag::{
     wire::{Line, Wire, WireError, WireKind},
 };
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
-use futures::{AsyncWriteExt, FutureExt, channel::oneshot};
+use futures::{AsyncReadExt, AsyncWriteExt, channel::oneshot};
 
 use crate::chat::{Chat, MemoryPeer};
 
@@ -51,25 +50,51 @@ fn who_never_registers_is_closed_in_time() {
     });
 }
 
+/// It always has something to be read, so that the server never gets round to its timer.
 #[test]
 fn a_flood_without_a_name_is_closed_in_time_too() {
+    for garbage in ["x".repeat(1000), "ping\n".repeat(200)] {
+        Chat::run(Hub::new, async |chat| {
+            let flood = chat.line().into_inner();
+            chat.rt.set_tick(Duration::from_millis(500));
+            let from = chat.rt.elapsed();
+            let (mut replies, mut requests) = flood.split();
+            let write = async { while requests.write_all(garbage.as_bytes()).await.is_ok() {} };
+            let read = async {
+                let mut heard = Vec::new();
+                let _ = replies.read_to_end(&mut heard).await;
+                (String::from_utf8(heard).unwrap(), chat.rt.elapsed() - from)
+            };
+            let ((), (heard, took)) = futures::join!(write, read);
+            chat.rt.set_tick(Duration::ZERO);
+            assert!(heard.ends_with("error,timed-out,no name was registered in time\n"));
+            assert!((seconds(30)..seconds(40)).contains(&took), "{took:?}");
+        });
+    }
+}
+
+/// A socket that is closed with bytes unread is reset, and the last words are lost.
+#[test]
+fn the_good_bye_survives_late_bytes() {
     Chat::run(Hub::new, async |chat| {
-        let mut flood = chat.line();
-        let rt = chat.rt.clone();
-        let talk = async {
-            loop {
-                flood.ask("ping", "pong").await;
-                rt.sleep(Duration::from_millis(7)).await;
-            }
-        };
-        let watch = async {
-            rt.sleep(seconds(32)).await;
-            chat.hub.connections()
-        };
-        // The peer's own write fails once the server has closed; that is a panic of this future only.
-        let talk = AssertUnwindSafe(talk).catch_unwind();
-        let (_, connections) = futures::join!(talk, watch);
-        assert_eq!(connections, 0);
+        let mut ada = chat.user("ada").await;
+        ada.send(format!("quit\n{}", "late\n".repeat(10_000))).await;
+        chat.rt.settle().await;
+        assert_eq!(ada.rest().await, "bye\n");
+    });
+}
+
+#[test]
+fn the_end_is_told_at_once() {
+    Chat::run(Hub::new, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let from = chat.rt.elapsed();
+        ada.ask("quit", "bye").await;
+        ada.is_closed().await;
+        assert_eq!(chat.rt.elapsed(), from);
+        // The server then waits a second for the peer to end it as well, and not for ever.
+        chat.rt.sleep(Duration::from_millis(1001)).await;
+        assert_eq!(chat.hub.connections(), 0);
     });
 }
 

@@ -1,10 +1,10 @@
 //! Listeners on TCP and Unix sockets.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use chinwag_core::{Addr, ConnInfo, Incoming, Listener};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{self, TcpStream, ToSocketAddrs};
+use tokio::net::{self, TcpSocket, TcpStream, ToSocketAddrs};
 
 use crate::TokioIo;
 
@@ -32,8 +32,32 @@ impl TcpListener {
     ///
     /// Whatever the system says: the address is in use, not of this machine, not allowed.
     pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        net::TcpListener::bind(addr).await.map(Self::from)
+        let mut last_error = None;
+        for addr in net::lookup_host(addr).await? {
+            match listen(addr) {
+                Ok(listener) => return Ok(Self { listener }),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(last_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
     }
+}
+
+/// How many connections may wait to be accepted; systems lower it to what they allow. With the usual
+/// hundred or so, a burst of clients overflows it, and each that does not fit loses a second or more.
+const BACKLOG: u32 = 4096;
+
+fn listen(addr: SocketAddr) -> io::Result<net::TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // On Unix it lets a new server have the port while the last one's connections still fade away. On
+    // Windows it would let it have the port while the last one still listens.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 impl From<net::TcpListener> for TcpListener {

@@ -1,6 +1,6 @@
 //! What a client may ask.
 
-/// A request, as a [`Wire`](crate::Wire) read it: well formed, but not yet checked.
+/// A request, as a [`Wire`](crate::wire::Wire) read it: well formed, but not yet checked.
 ///
 /// It borrows from the bytes that it was read from. Names are still plain text here; whether they are
 /// names, and whose, is for the session to find out.

@@ -381,7 +381,7 @@ where
                     Err(error) => {
                         if error == HubError::NoSuchUser {
                             note(&mut self.notes_left, || {
-                                log!(INFO, peer = %self.peer, from = ?self.user.name(), "no user by the name {}", to.escape_debug());
+                                log!(INFO, peer = %self.peer, from = ?self.user.name(), "no user by the name {}", for_log(to));
                             });
                         }
                         refusal(Verb::Chat, error)
@@ -603,6 +603,13 @@ fn wake_all(talkers: Vec<Arc<Mailbox>>) {
     for task in talkers.iter().filter_map(|talker| talker.wake()) {
         task.wake();
     }
+}
+
+/// The beginning of what a peer sent, in a form that keeps a log readable.
+#[cfg(feature = "tracing")]
+fn for_log(text: &str) -> String {
+    let start = text.chars().take(UserName::MAX_CHARS);
+    start.flat_map(char::escape_debug).collect()
 }
 
 /// Logs, unless this peer has been logged often enough.
