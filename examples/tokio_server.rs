@@ -8,7 +8,11 @@
 //! Talk to it with `nc 127.0.0.1 4000`; docs/protocol.md says what to type. `RUST_LOG=chinwag=debug` logs
 //! more. Ctrl-c says good-bye to everyone and ends it.
 
-use std::{env, error::Error, io};
+use std::{
+    env,
+    error::Error,
+    io::{self, IsTerminal},
+};
 
 use chinwag::{
     Hub, Listener, Server,
@@ -23,6 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
 
     let mut args = env::args().skip(1);
