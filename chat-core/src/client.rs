@@ -47,6 +47,7 @@ use futures::{
 use memchr::memchr3;
 use thiserror::Error;
 
+use crate::rt::give_way;
 use conn::{Answer, Conn, Request, Turn};
 use waiters::{News, Waiter, Waiters};
 
@@ -406,7 +407,7 @@ impl ClientBuilder {
     pub fn new() -> Self {
         Self {
             max_line: 4096,
-            max_reply: 1 << 20,
+            max_reply: 1 << 24,
             inbox_events: 1024,
         }
     }
@@ -420,7 +421,7 @@ impl ClientBuilder {
         self
     }
 
-    /// The longest line that is read, in bytes, its end not counted; 2^20 unless set. A list of names is
+    /// The longest line that is read, in bytes, its end not counted; 2^24 unless set. A list of names is
     /// one line.
     pub fn max_reply(mut self, bytes: usize) -> Self {
         self.max_reply = bytes;
@@ -498,18 +499,4 @@ fn check_name(name: &str) -> Result<(), ClientError> {
         true => Err(ClientError::BadName),
         false => Ok(()),
     }
-}
-
-/// Lets every other task that is ready run once.
-async fn give_way() {
-    let mut gave_way = false;
-    poll_fn(|cx| {
-        if gave_way {
-            return Poll::Ready(());
-        }
-        gave_way = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

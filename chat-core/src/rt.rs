@@ -1,8 +1,9 @@
 //! What chinwag asks of an async runtime: spawn, sleep and the time, nothing else.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -45,4 +46,18 @@ pub trait Sleep: Future<Output = ()> + Send {
 pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     now.checked_add(wait.min(CENTURY)).unwrap_or(now)
+}
+
+/// Lets whatever else is ready run first.
+pub(crate) async fn give_way() {
+    let mut gave_way = false;
+    poll_fn(|cx| {
+        if gave_way {
+            return Poll::Ready(());
+        }
+        gave_way = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

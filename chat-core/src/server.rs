@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ use crate::{
     error::ServerError,
     hub::{CloseReason, Hub, Mailbox},
     net::{AcceptRetry, Incoming, Listener},
-    rt::{Runtime, later},
+    rt::{Runtime, give_way, later},
     session::Connection,
     trace::log,
     wire::Wire,
@@ -97,6 +97,7 @@ impl<R: Runtime> Server<R> {
             runtime,
             connections: Connections::default(),
             refusing: AtomicUsize::new(0),
+            full: AtomicBool::new(false),
         });
         let _abort = AbortOnDrop(&shared.connections);
         {
@@ -136,6 +137,8 @@ struct Shared<R> {
     connections: Connections,
     /// How many connections are just being told that there is no room for them.
     refusing: AtomicUsize,
+    /// It has been logged that there are too many connections, and there still are.
+    full: AtomicBool,
 }
 
 /// The most connections that are told so at once; more are closed without a word.
@@ -148,9 +151,20 @@ impl<R: Runtime> Shared<R> {
         W: Wire,
     {
         if let Some(place) = self.hub.place() {
+            self.full.store(false, Ordering::Relaxed);
             let connection = self.connection(incoming, wire, place);
             self.runtime.spawn(connection.run(self.runtime.clone()));
-        } else if let Some(place) = self.refusal_place() {
+            return;
+        }
+        if !self.full.swap(true, Ordering::Relaxed) {
+            let max = self.hub.limits().max_connections();
+            log!(
+                WARN,
+                "there are {max} connections, the most allowed; more are refused"
+            );
+            let _ = max;
+        }
+        if let Some(place) = self.refusal_place() {
             let mut connection = self.connection(incoming, wire, place);
             connection.refuse(self.runtime.now());
             self.runtime.spawn(connection.run(self.runtime.clone()));
@@ -163,7 +177,7 @@ impl<R: Runtime> Shared<R> {
         incoming: Incoming<Io>,
         wire: W,
         place: Place,
-    ) -> Connection<Io, W, (Listed<R>, Place)>
+    ) -> Connection<Io, W, (Place, Listed<R>)>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
         W: Wire,
@@ -173,7 +187,7 @@ impl<R: Runtime> Shared<R> {
             key: self.connections.add(user.mailbox().clone()),
             shared: self.clone(),
         };
-        Connection::new(user, incoming, wire, self.runtime.now(), (listed, place))
+        Connection::new(user, incoming, wire, self.runtime.now(), (place, listed))
     }
 
     fn refusal_place(self: &Arc<Self>) -> Option<RefusalPlace<R>> {
@@ -292,6 +306,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How many errors that are to be retried at once may follow each other without a pause.
 const RETRIES: u32 = 32;
 
+/// After so many connections a listener lets the others have a turn, and the signal to shut down.
+const BURST: u32 = 32;
+
 /// Accepts for ever.
 async fn accept_loop<L, W, R>(mut listener: L, wire: W, shared: Arc<Shared<R>>)
 where
@@ -302,6 +319,7 @@ where
     let mut pause = FIRST_PAUSE;
     let mut failures: u32 = 0;
     let mut warned = false;
+    let mut accepted: u32 = 0;
     loop {
         let error = match listener.accept().await {
             Ok(incoming) => {
@@ -310,6 +328,10 @@ where
                 }
                 (pause, failures, warned) = (FIRST_PAUSE, 0, false);
                 shared.serve(incoming, wire.clone());
+                accepted = accepted.wrapping_add(1);
+                if accepted.is_multiple_of(BURST) {
+                    give_way().await;
+                }
                 continue;
             }
             Err(error) => error,

@@ -64,6 +64,8 @@ pub(super) struct Conn<Io> {
     pending: VecDeque<Pending>,
     /// Whether a chat was queued after the last request.
     chatted: bool,
+    /// Whether this client has the name `bye`, so that a list may be just that.
+    is_bye: bool,
     inbox: VecDeque<Received>,
     inbox_bytes: usize,
     taken: u64,
@@ -71,6 +73,8 @@ pub(super) struct Conn<Io> {
 
 struct Pending {
     request: Request,
+    /// Whether it asks for the name `bye`.
+    is_for_bye: bool,
     /// Whether a chat was queued between this request and the one before.
     after_chat: bool,
     /// Where the reply goes. Nobody polls the other end: it has no waker that could be woken under the
@@ -102,6 +106,7 @@ impl<Io> Conn<Io> {
             searched: 0,
             pending: VecDeque::new(),
             chatted: false,
+            is_bye: false,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             taken: 0,
@@ -162,6 +167,7 @@ impl<Io> Conn<Io> {
             let (sender, receiver) = oneshot::channel();
             self.pending.push_back(Pending {
                 request,
+                is_for_bye: line == "register,bye\n",
                 after_chat: mem::take(&mut self.chatted),
                 reply: sender,
             });
@@ -268,14 +274,17 @@ impl<Io> Conn<Io> {
             self.deliver(Received::Message { from, text });
         } else {
             match (self.pending.front().map(|front| front.request), line) {
-                // First, because somebody may be called `ack`, `pong` or `bye`.
-                (Some(Request::List), names) => {
+                // First, because somebody may be called `ack`, `pong` or `bye`. But a list holds one's own
+                // name, so that `bye` alone is the end of the server, unless one is called so.
+                (Some(Request::List), names) if names != "bye" || self.is_bye => {
                     let names = names_line(names).ok_or_else(|| unexpected(names))?;
                     self.answer(Ok(names));
                 }
-                (Some(Request::Register), "ack") | (Some(Request::Ping), "pong") => {
+                (Some(Request::Register), "ack") => {
+                    self.is_bye = self.pending.front().is_some_and(|front| front.is_for_bye);
                     self.answer(Ok(Vec::new()));
                 }
+                (Some(Request::Ping), "pong") => self.answer(Ok(Vec::new())),
                 (Some(Request::Quit), "bye") => {
                     self.answer(Ok(Vec::new()));
                     self.end(ClientError::Closed);

@@ -506,11 +506,27 @@ fn a_list_asks_for_names() {
         assert!(matches!(error, ClientError::Protocol(_)), "{line}");
     }
     let (far, client) = connect();
-    for name in ["ack", "pong", "bye", "error"] {
+    for name in ["ack", "pong", "error"] {
         let list = Task::waiting(client.list());
         far.say(format!("{name}\n"));
         assert_eq!(list.finish().unwrap(), [name]);
     }
+}
+
+#[test]
+fn a_good_bye_is_no_list_unless_one_is_called_so() {
+    let (far, client) = connect();
+    let list = Task::waiting(client.list());
+    far.say("bye\n");
+    assert!(matches!(list.finish(), Err(ClientError::Closed)));
+
+    let (far, client) = connect();
+    let register = Task::waiting(client.register("bye"));
+    far.say("ack\n");
+    register.finish().unwrap();
+    let list = Task::waiting(client.list());
+    far.say("bye\n");
+    assert_eq!(list.finish().unwrap(), ["bye"]);
 }
 
 #[test]

@@ -14,8 +14,9 @@ use crate::model::Event;
 /// Anyone may [`push`](Self::push); only the connection's own task takes out. Nothing is ever woken
 /// under the lock: what must be woken is handed to the caller.
 ///
-/// Two marks matter. Above half of the limit a pusher is asked to hold back, see [`Pushed::Above`]. At
-/// the limit the mailbox closes: its reader is too slow, and is disconnected.
+/// Two marks matter. Above half of the limit a pusher is asked to hold back, see [`Pushed::Above`]; at the
+/// limit it has to, and to try again. Once somebody has held back for as long as anybody has to, the
+/// mailbox closes at the limit: its reader is too slow, and is disconnected.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     limit: usize,
@@ -62,6 +63,8 @@ pub(crate) enum Pushed {
     Queued(Option<Waker>),
     /// It is queued, but the reader is behind: hold back until it is not, see [`Mailbox::hold_back`].
     Above(Option<Waker>),
+    /// It is not queued, because there is no room at the moment: hold back and push it again.
+    NoRoom,
     /// It is not queued, because its reader has to be disconnected. Wake the task, if there is one.
     Overflow(Option<Waker>),
     /// It is not queued, because its reader is leaving already.
@@ -84,7 +87,10 @@ impl Mailbox {
             return Pushed::Closed;
         }
         if !state.queue.is_empty() && state.bytes + cost > self.limit {
-            return Pushed::Overflow(state.close(CloseReason::Overflow));
+            return match state.impatient {
+                true => Pushed::Overflow(state.close(CloseReason::Overflow)),
+                false => Pushed::NoRoom,
+            };
         }
         state.queue.push_back(event);
         state.bytes += cost;
@@ -281,11 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn at_the_limit_it_closes_and_says_so_once() {
+    fn past_patience_it_closes_at_the_limit_and_says_so_once() {
         let mailbox = room_for(3);
         for _ in 0..3 {
             queued(mailbox.push(event("x")));
         }
+        assert!(matches!(mailbox.push(event("x")), Pushed::NoRoom));
+        assert!(mailbox.lose_patience().is_empty());
         assert!(matches!(mailbox.push(event("x")), Pushed::Overflow(None)));
         assert!(matches!(mailbox.push(event("x")), Pushed::Closed));
         assert_eq!(mailbox.awake(), Some(CloseReason::Overflow));
@@ -296,7 +304,7 @@ mod tests {
     fn an_empty_mailbox_takes_an_event_of_any_size() {
         let mailbox = room_for(1);
         queued(mailbox.push(event(&"x".repeat(100_000))));
-        assert!(matches!(mailbox.push(event("")), Pushed::Overflow(_)));
+        assert!(matches!(mailbox.push(event("")), Pushed::NoRoom));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
 pub(crate) use mailbox::{CloseReason, Hold, Mailbox};
 use roster::Roster;
 use shard::NameMap;
-pub(crate) use user::User;
+pub(crate) use user::{Sent, User};
 
 /// One chat: everyone who is connected to it can reach everyone else.
 ///

@@ -22,14 +22,19 @@ pub(crate) struct User {
     registered: Option<(UserName, Place)>,
 }
 
-/// What a message that was delivered asks of its sender.
+/// What became of a message.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Sent {
-    /// The recipient's task, to be woken.
-    pub(crate) wake: Option<Waker>,
-    /// The recipient's mailbox, if it is so full that the sender should hold back.
-    pub(crate) behind: Option<Arc<Mailbox>>,
+pub(crate) enum Sent {
+    /// It is on its way.
+    Queued {
+        /// The recipient's task, to be woken.
+        wake: Option<Waker>,
+        /// The recipient's mailbox, if it is so full that the sender should hold back.
+        behind: Option<Arc<Mailbox>>,
+    },
+    /// It is not: there is no room in this mailbox at the moment. Hold back, and send it again.
+    NoRoom(Arc<Mailbox>),
 }
 
 impl User {
@@ -91,11 +96,12 @@ impl User {
             text: text.into(),
         });
         match pushed {
-            Pushed::Queued(wake) => Ok(Sent { wake, behind: None }),
-            Pushed::Above(wake) => Ok(Sent {
+            Pushed::Queued(wake) => Ok(Sent::Queued { wake, behind: None }),
+            Pushed::Above(wake) => Ok(Sent::Queued {
                 wake,
                 behind: Some(mailbox),
             }),
+            Pushed::NoRoom => Ok(Sent::NoRoom(mailbox)),
             // Their connection is about to be closed for it, and their name to be free.
             Pushed::Overflow(wake) => {
                 if let Some(wake) = wake {

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::{Future, poll_fn},
-    io,
+    io, mem,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::HubError,
-    hub::{CloseReason, Hold, Mailbox, User},
+    hub::{CloseReason, Hold, Mailbox, Sent, User},
     model::{ErrorCode, Event, UserName, Verb},
     net::{Addr, Incoming},
     rt::{Runtime, Sleep, later},
@@ -41,6 +41,8 @@ pub(crate) struct Connection<Io, W, Held> {
     unread: Vec<u8>,
     /// For whose sake this connection is not read from.
     hold: Option<HoldBack>,
+    /// The message that found no room, and is sent again when this connection is no longer held back.
+    unsent: Option<Box<Chat>>,
     phase: Phase,
     /// How the mailbox was closed, as far as this connection has acted on it.
     seen: Option<CloseReason>,
@@ -54,6 +56,47 @@ pub(crate) struct Connection<Io, W, Held> {
     notes_left: u8,
     /// What is given back when the connection is gone; last, so that it is dropped last.
     _held: Held,
+}
+
+#[derive(Debug)]
+struct Chat {
+    to: Box<str>,
+    text: Box<str>,
+}
+
+/// What became of an attempt to send a message.
+enum Attempt {
+    Sent {
+        wake: Option<Waker>,
+        behind: Option<Arc<Mailbox>>,
+    },
+    /// It is to be sent again when there is room in `mailbox`.
+    NoRoom {
+        mailbox: Arc<Mailbox>,
+        chat: Box<Chat>,
+    },
+    /// There is nobody by the name `to`, as it is logged.
+    Nobody {
+        to: String,
+    },
+    Refused(HubError),
+}
+
+impl Attempt {
+    fn new(user: &User, to: &str, text: &str) -> Self {
+        match user.send(to, text) {
+            Ok(Sent::Queued { wake, behind }) => Self::Sent { wake, behind },
+            Ok(Sent::NoRoom(mailbox)) => Self::NoRoom {
+                mailbox,
+                chat: Box::new(Chat {
+                    to: to.into(),
+                    text: text.into(),
+                }),
+            },
+            Err(HubError::NoSuchUser) => Self::Nobody { to: for_log(to) },
+            Err(error) => Self::Refused(error),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -141,6 +184,7 @@ where
             outbox: Outbox::default(),
             unread: Vec::new(),
             hold: None,
+            unsent: None,
             phase: Phase::Open,
             seen: None,
             peer_done: false,
@@ -323,27 +367,29 @@ where
             wakes,
             ..
         } = scratch;
-        let now = if self.unread.is_empty() {
+        let now;
+        if let Some(Chat { to, text }) = self.unsent.take().as_deref() {
+            now = rt.now();
+            let attempt = Attempt::new(&self.user, to, text);
+            self.conclude(attempt, now, events, wakes);
+        } else if !self.unread.is_empty() {
+            now = rt.now();
+            let unread = mem::take(&mut self.unread);
+            self.obey(&unread, now, events, wakes);
+        } else {
             match Pin::new(&mut self.io).poll_read(cx, read)? {
                 Poll::Pending => return Ok(Poll::Pending),
-                Poll::Ready(0) => {
-                    self.peer_done = true;
-                    self.end(End::PeerDone, rt.now());
-                    return Ok(Poll::Ready(()));
-                }
-                Poll::Ready(n) => {
-                    let now = rt.now();
+                Poll::Ready(count) => {
+                    now = rt.now();
+                    if count == 0 {
+                        self.peer_done = true;
+                        self.end(End::PeerDone, now);
+                    }
                     self.machine.heard(now);
-                    self.obey(&read[..n], now, events, wakes);
-                    now
+                    self.obey(&read[..count], now, events, wakes);
                 }
             }
-        } else {
-            let unread = std::mem::take(&mut self.unread);
-            let now = rt.now();
-            self.obey(&unread, now, events, wakes);
-            now
-        };
+        }
         for task in wakes.drain(..) {
             task.wake();
         }
@@ -362,47 +408,63 @@ where
     ) {
         let mut rest = input;
         while !rest.is_empty() {
-            if self.hold.is_some() || self.outbox.len() >= HIGH_WATER {
+            if self.hold.is_some() || self.unsent.is_some() || self.outbox.len() >= HIGH_WATER {
                 self.unread = rest.to_vec();
                 return;
             }
             let fed = self.machine.feed(rest);
             rest = &rest[fed.used..];
-            let Some(action) = fed.action else { continue };
-            let reply = match action {
-                Action::Chat { to, text } => match self.user.send(to, text) {
-                    Ok(sent) => {
-                        wakes.extend(sent.wake);
-                        if let Some(mailbox) = sent.behind {
-                            self.hold_back(mailbox, now);
-                        }
-                        continue;
-                    }
-                    Err(error) => {
-                        if error == HubError::NoSuchUser {
-                            note(&mut self.notes_left, || {
-                                log!(INFO, peer = %self.peer, from = ?self.user.name(), "no user by the name {}", for_log(to));
-                            });
-                        }
-                        refusal(Verb::Chat, error)
-                    }
-                },
-                Action::Register(name) => self.register(name),
-                Action::List => {
+            match fed.action {
+                None => {}
+                Some(Action::Chat { to, text }) => {
+                    let attempt = Attempt::new(&self.user, to, text);
+                    self.conclude(attempt, now, events, wakes);
+                }
+                Some(Action::Register(name)) => {
+                    let reply = self.register(name);
+                    self.reply(&reply, events);
+                }
+                Some(Action::List) => {
                     self.drain(usize::MAX, events);
                     let listing = self.user.listing();
                     self.outbox.push_shared::<W>(&listing);
-                    continue;
                 }
-                Action::Reply(event) => event,
-                Action::Quit => {
+                Some(Action::Reply(reply)) => self.reply(&reply, events),
+                Some(Action::Quit) => {
                     self.end(End::Quit, now);
                     return;
                 }
-            };
-            // What the peer has brought about so far comes before the reply.
-            self.drain(usize::MAX, events);
-            self.reply(&reply);
+            }
+        }
+    }
+
+    /// Does what follows from an attempt to send a message.
+    fn conclude(
+        &mut self,
+        attempt: Attempt,
+        now: Instant,
+        events: &mut Vec<Event>,
+        wakes: &mut Vec<Waker>,
+    ) {
+        match attempt {
+            Attempt::Sent { wake, behind } => {
+                wakes.extend(wake);
+                if let Some(mailbox) = behind {
+                    self.hold_back(mailbox, now);
+                }
+            }
+            Attempt::NoRoom { mailbox, chat } => {
+                self.unsent = Some(chat);
+                self.hold_back(mailbox, now);
+            }
+            Attempt::Nobody { to } => {
+                note(&mut self.notes_left, &self.peer, || {
+                    log!(INFO, peer = %self.peer, from = ?self.user.name(), "no user by the name {to}");
+                });
+                let _ = to;
+                self.reply(&refusal(Verb::Chat, HubError::NoSuchUser), events);
+            }
+            Attempt::Refused(error) => self.reply(&refusal(Verb::Chat, error), events),
         }
     }
 
@@ -410,7 +472,7 @@ where
         match self.user.register(name) {
             Ok(()) => {
                 self.machine.registered();
-                note(&mut self.notes_left, || {
+                note(&mut self.notes_left, &self.peer, || {
                     log!(INFO, peer = %self.peer, name = ?self.user.name(), "registered");
                 });
                 Event::Ack
@@ -419,8 +481,10 @@ where
         }
     }
 
-    /// Answers; an answer that the wire has no words for is logged instead.
-    fn reply(&mut self, event: &Event) {
+    /// Answers, after what the peer has brought about so far. A refusal that the wire has no words for is
+    /// logged instead, unless it has been.
+    fn reply(&mut self, event: &Event, events: &mut Vec<Event>) {
+        self.drain(usize::MAX, events);
         let said = self.outbox.push::<W>(event);
         if let (
             0,
@@ -429,7 +493,7 @@ where
             },
         ) = (said, event)
         {
-            note(&mut self.notes_left, || {
+            note(&mut self.notes_left, &self.peer, || {
                 log!(INFO, peer = %self.peer, name = ?self.user.name(), "refused, {code}: {explanation}");
                 let _ = (code, explanation);
             });
@@ -439,9 +503,9 @@ where
     /// Stops reading from this peer, because `mailbox` fills faster than its owner reads.
     fn hold_back(&mut self, mailbox: Arc<Mailbox>, now: Instant) {
         let until = later(now, self.user.timeouts().patience());
-        if until > now
-            && let Some(hold) = mailbox.hold_back(self.user.mailbox())
-        {
+        if until <= now {
+            wake_all(mailbox.lose_patience());
+        } else if let Some(hold) = mailbox.hold_back(self.user.mailbox()) {
             self.hold = Some(HoldBack {
                 mailbox,
                 hold,
@@ -495,6 +559,7 @@ where
             self.outbox.push::<W>(&notice);
         }
         self.unread = Vec::new();
+        self.unsent = None;
         self.hold = None;
         self.phase = Phase::Flushing {
             until: later(now, self.user.timeouts().flush()),
@@ -606,19 +671,19 @@ fn wake_all(talkers: Vec<Arc<Mailbox>>) {
 }
 
 /// The beginning of what a peer sent, in a form that keeps a log readable.
-#[cfg(feature = "tracing")]
 fn for_log(text: &str) -> String {
     let start = text.chars().take(UserName::MAX_CHARS);
     start.flat_map(char::escape_debug).collect()
 }
 
 /// Logs, unless this peer has been logged often enough.
-fn note(notes_left: &mut u8, log: impl FnOnce()) {
+fn note(notes_left: &mut u8, peer: &Addr, log: impl FnOnce()) {
     if let Some(left) = notes_left.checked_sub(1) {
         *notes_left = left;
         log();
         if left == 0 {
-            log!(INFO, "that peer is not logged any further");
+            log!(INFO, %peer, "not logged any further");
+            let _ = peer;
         }
     }
 }

@@ -32,7 +32,8 @@ pub trait Wire: Clone + Send + 'static {
     /// byte is still searched only once.
     fn frame_end(&self, input: &[u8]) -> Option<usize>;
 
-    /// The bytes of a frame that count against the limit on its length: all but the terminator.
+    /// The bytes of a frame that count against the limit on its length: all but the terminator, which has
+    /// at most two bytes.
     fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8];
 
     /// What the frame that begins with `start` asks for, as far as that can be told without reading it.
