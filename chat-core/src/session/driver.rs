@@ -17,6 +17,7 @@ use super::{
     outbox::Outbox,
     scratch::Scratch,
 };
+
 use crate::{
     error::HubError,
     hub::{CloseReason, Hold, Mailbox, Sent, User},
@@ -273,7 +274,7 @@ where
                 }
                 Err(error) => {
                     let unsent = self.outbox.len();
-                    log!(DEBUG, peer = %self.peer, name = ?self.user.name(), unsent, "lost: {error}");
+                    log!(DEBUG, peer = %self.peer, name = self.user.name().map(display), unsent, "lost: {error}");
                     let _ = (error, unsent);
                     return Poll::Ready(());
                 }
@@ -459,7 +460,7 @@ where
             }
             Attempt::Nobody { to } => {
                 note(&mut self.notes_left, &self.peer, || {
-                    log!(INFO, peer = %self.peer, from = ?self.user.name(), "no user by the name {to}");
+                    log!(INFO, peer = %self.peer, from = self.user.name().map(display), "no user by the name {to}");
                 });
                 let _ = to;
                 self.reply(&refusal(Verb::Chat, HubError::NoSuchUser), events);
@@ -473,7 +474,7 @@ where
             Ok(()) => {
                 self.machine.registered();
                 note(&mut self.notes_left, &self.peer, || {
-                    log!(INFO, peer = %self.peer, name = ?self.user.name(), "registered");
+                    log!(INFO, peer = %self.peer, name = self.user.name().map(display), "registered");
                 });
                 Event::Ack
             }
@@ -494,7 +495,7 @@ where
         ) = (said, event)
         {
             note(&mut self.notes_left, &self.peer, || {
-                log!(INFO, peer = %self.peer, name = ?self.user.name(), "refused, {code}: {explanation}");
+                log!(INFO, peer = %self.peer, name = self.user.name().map(display), "refused, {code}: {explanation}");
                 let _ = (code, explanation);
             });
         }
@@ -534,9 +535,9 @@ where
             self.seen = self.mailbox().awake();
             self.drain(usize::MAX, &mut Vec::new());
         }
-        log!(DEBUG, peer = %self.peer, ?name, "ends: {why}");
+        log!(DEBUG, peer = %self.peer, name = name.as_ref().map(display), "ends: {why}");
         if lost > 0 {
-            log!(WARN, peer = %self.peer, ?name, lost, "disconnected: it reads too slowly, its mailbox is full");
+            log!(WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected: it reads too slowly, its mailbox is full");
         }
         let _ = name;
         let notice = match why {
