@@ -30,9 +30,9 @@
 //! # #[cfg(feature = "tokio")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use chinwag::{Addr, Hub, Listener, Server, tokio::{TcpListener, TokioRuntime}, wire::Line};
+//! # use chinwag::{Hub, Listener, Server, tokio::{TcpListener, TokioRuntime}, wire::Line};
 //! # let listener = TcpListener::bind("127.0.0.1:0").await?;
-//! # let Addr::Tcp(addr) = listener.local_addr()? else { unreachable!() };
+//! # let addr = listener.local_addr()?.tcp().ok_or("it is a TCP listener")?;
 //! # let server = Server::new(Hub::new()).listen(listener, Line::default());
 //! # tokio::spawn(server.run_until(std::future::pending::<()>(), TokioRuntime::current()));
 //! use chinwag::Received;

@@ -19,7 +19,7 @@ use std::{
 };
 
 use chinwag::{
-    Addr, Client, Hub, Limits, Listener, Received, Runtime, Server,
+    Client, Hub, Limits, Listener, Received, Runtime, Server,
     tokio::{TcpListener, TokioIo, TokioRuntime, TokioSleep, UnixListener},
     wire::{Line, Seed},
 };
@@ -40,9 +40,7 @@ async fn in_time<T>(work: impl Future<Output = T>) -> T {
 
 async fn bind() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let Addr::Tcp(addr) = listener.local_addr().unwrap() else {
-        panic!("it is a TCP listener");
-    };
+    let addr = listener.local_addr().unwrap().tcp().unwrap();
     (listener, addr)
 }
 

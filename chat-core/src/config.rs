@@ -27,7 +27,8 @@ impl Limits {
         LimitsBuilder(Self::default())
     }
 
-    /// The most connections at once, registered or not; 65,536 unless set. One more is answered with
+    /// The most connections at once, registered or not; 65,536 unless set, from 1
+    /// to 2^30. One more is answered with
     /// the error `full` and closed.
     pub fn max_connections(&self) -> usize {
         self.max_connections
@@ -62,6 +63,7 @@ impl Default for Limits {
 }
 
 /// Makes [`Limits`].
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct LimitsBuilder(Limits);
 
@@ -166,8 +168,8 @@ impl Timeouts {
         self.linger
     }
 
-    /// How long a graceful shutdown may take in all; 4 s unless set. Connections that are not done then
-    /// are dropped.
+    /// How long a graceful shutdown waits for connections to end; 4 s unless set. Those that are not done
+    /// then are dropped, which takes half a second at most.
     pub fn shutdown(&self) -> Duration {
         self.shutdown
     }
@@ -187,6 +189,7 @@ impl Default for Timeouts {
 }
 
 /// Makes [`Timeouts`].
+#[must_use]
 #[derive(Debug, Clone)]
 pub struct TimeoutsBuilder(Timeouts);
 
@@ -231,7 +234,7 @@ impl TimeoutsBuilder {
     ///
     /// # Errors
     ///
-    /// A [`ConfigError`] for a wait of zero where that would close every connection at once.
+    /// A [`ConfigError`] for a wait of zero where no connection could work with it.
     pub fn build(self) -> Result<Timeouts, ConfigError> {
         for (key, wait) in [
             ("register-timeout", self.0.register),
@@ -253,7 +256,7 @@ pub enum ConfigError {
     /// A limit is too small or too large.
     #[error("{key} is {value}, but must be from {min} to {max}")]
     OutOfRange {
-        /// The limit, as `chinwagd` spells it.
+        /// Which limit, spelled like a setting of `chinwagd`.
         key: &'static str,
         /// What it was set to.
         value: usize,
@@ -263,9 +266,9 @@ pub enum ConfigError {
         max: usize,
     },
     /// A wait is zero.
-    #[error("{key} is zero, which would close every connection at once")]
+    #[error("{key} is zero, so that no connection could work")]
     ZeroWait {
-        /// The wait, as `chinwagd` spells it.
+        /// Which wait, spelled like a setting of `chinwagd`.
         key: &'static str,
     },
 }

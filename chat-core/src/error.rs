@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// Why a [`Server`](crate::Server) could not run.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ServerError {
     /// It has nothing to listen on.

@@ -47,9 +47,14 @@
 //!   `chinwag`.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "tracing"),
+    allow(unused_variables, reason = "some values are only logged")
+)]
 
 pub mod client;
 mod config;
+mod connections;
 mod error;
 mod hub;
 mod model;
@@ -65,6 +70,6 @@ pub use config::{ConfigError, Limits, LimitsBuilder, Timeouts, TimeoutsBuilder};
 pub use error::ServerError;
 pub use hub::{Hub, HubBuilder};
 pub use model::{Command, ErrorCode, Event, NameError, UserName, Verb};
-pub use net::{AcceptRetry, Addr, ConnInfo, Incoming, Listener};
+pub use net::{Addr, Incoming, Listener};
 pub use rt::{Runtime, Sleep};
 pub use server::Server;

@@ -27,7 +27,7 @@ pub trait Listener: Send + 'static {
     /// # Errors
     ///
     /// Whatever the system says. No error ends a [`Server`](crate::Server): it tries again, at once or
-    /// after a pause, see [`AcceptRetry`].
+    /// after a pause.
     fn accept(&mut self) -> impl Future<Output = io::Result<Incoming<Self::Io>>> + Send;
 
     /// Where this listener listens, with the real port when it was bound to port 0.
@@ -40,22 +40,23 @@ pub trait Listener: Send + 'static {
 
 /// A connection that has just been accepted.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Incoming<Io> {
     /// The byte stream.
     pub io: Io,
-    /// What is known of it.
-    pub info: ConnInfo,
-}
-
-/// What is known of a connection before it has said anything.
-#[derive(Debug, Clone)]
-pub struct ConnInfo {
     /// The address of the other end.
     pub peer: Addr,
 }
 
+impl<Io> Incoming<Io> {
+    /// A connection to `peer` over `io`.
+    pub fn new(io: Io, peer: Addr) -> Self {
+        Self { io, peer }
+    }
+}
+
 /// The address of a listener or of a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Addr {
     /// An IP address and a TCP port.
@@ -64,6 +65,16 @@ pub enum Addr {
     Unix(Option<Box<Path>>),
     /// An in-memory stream, numbered by whoever made it.
     Memory(u64),
+}
+
+impl Addr {
+    /// The IP address and port, if it has them.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(addr) => Some(*addr),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Addr {
@@ -92,7 +103,7 @@ impl From<PathBuf> for Addr {
 
 /// When to try again after a failed `accept`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AcceptRetry {
+pub(crate) enum AcceptRetry {
     /// At once: the error was about one connection that is gone already.
     Now,
     /// After a pause: the machine is short of something (descriptors, memory), and asking again right
@@ -105,7 +116,7 @@ impl AcceptRetry {
     ///
     /// Linux reports a connection's own pending network errors from `accept` as well; `accept(2)`
     /// advises to treat them like `EAGAIN`, and so are they here.
-    pub fn after(error: &io::Error) -> Self {
+    pub(crate) fn after(error: &io::Error) -> Self {
         use io::ErrorKind::*;
         match error.kind() {
             ConnectionAborted | ConnectionRefused | ConnectionReset | HostUnreachable

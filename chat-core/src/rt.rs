@@ -42,8 +42,8 @@ pub trait Sleep: Future<Output = ()> + Send {
     fn reset(self: Pin<&mut Self>, deadline: Instant);
 }
 
-/// `now + wait`, or a century from now where that cannot be represented.
-pub(crate) fn later(now: Instant, wait: Duration) -> Instant {
+/// `now + wait`, at most a century from now.
+pub(crate) fn deadline_after(now: Instant, wait: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
     now.checked_add(wait.min(CENTURY)).unwrap_or(now)
 }

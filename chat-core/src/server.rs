@@ -2,28 +2,26 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
     time::{Duration, Instant},
 };
 
 use futures::{
     future::{BoxFuture, Either, join_all, select},
     io::{AsyncRead, AsyncWrite},
-    task::AtomicWaker,
 };
-use slab::Slab;
 
 use crate::{
+    connections::{Connections, Places},
     error::ServerError,
-    hub::{CloseReason, Hub, Mailbox},
+    hub::{CloseReason, Hub},
     net::{AcceptRetry, Incoming, Listener},
-    rt::{Runtime, give_way, later},
+    rt::{Runtime, deadline_after, give_way},
     session::Connection,
     trace::log,
     wire::Wire,
@@ -77,9 +75,9 @@ impl<R: Runtime> Server<R> {
     /// Each connection is one task of `runtime`; accepting is done in the returned future itself.
     ///
     /// The shutdown closes the listeners, tells every peer good-bye, writes what waits for it, and closes
-    /// its connection; `run_until` returns when all are closed. It takes at most
-    /// [`Timeouts::shutdown`](crate::Timeouts::shutdown); who has not read everything by then loses the
-    /// rest, which is logged.
+    /// its connection; `run_until` returns when all are closed. Who has not read everything after
+    /// [`Timeouts::shutdown`](crate::Timeouts::shutdown) loses the rest, which is logged; their tasks get
+    /// half a second more to end.
     ///
     /// Dropping the future closes the listeners and every connection at once.
     ///
@@ -95,8 +93,8 @@ impl<R: Runtime> Server<R> {
         let shared = Arc::new(Shared {
             hub: self.hub,
             runtime,
-            connections: Connections::default(),
-            refusing: AtomicUsize::new(0),
+            connections: Arc::default(),
+            refusing: Arc::new(Places::new(MAX_REFUSING)),
             full: AtomicBool::new(false),
         });
         let _abort = AbortOnDrop(&shared.connections);
@@ -108,13 +106,13 @@ impl<R: Runtime> Server<R> {
             );
             select(pin!(signal), accepting).await;
         }
-        let deadline = later(shared.runtime.now(), wait);
+        let deadline = deadline_after(shared.runtime.now(), wait);
         shared.connections.close(CloseReason::Shutdown);
         if !shared.all_closed(deadline).await {
             log!(WARN, "dropping the connections that did not end in time");
             shared.connections.close(CloseReason::Abort);
             // Their tasks only have to be polled once more.
-            let deadline = later(shared.runtime.now(), Duration::from_millis(500));
+            let deadline = deadline_after(shared.runtime.now(), Duration::from_millis(500));
             shared.all_closed(deadline).await;
         }
         Ok(())
@@ -134,9 +132,9 @@ impl<R> fmt::Debug for Server<R> {
 struct Shared<R> {
     hub: Hub,
     runtime: R,
-    connections: Connections,
-    /// How many connections are just being told that there is no room for them.
-    refusing: AtomicUsize,
+    connections: Arc<Connections>,
+    /// The places of connections that are just being told that there is no room for them.
+    refusing: Arc<Places>,
     /// It has been logged that there are too many connections, and there still are.
     full: AtomicBool,
 }
@@ -145,58 +143,31 @@ struct Shared<R> {
 const MAX_REFUSING: usize = 64;
 
 impl<R: Runtime> Shared<R> {
-    fn serve<Io, W>(self: &Arc<Self>, incoming: Incoming<Io>, wire: W)
+    fn serve<Io, W>(&self, incoming: Incoming<Io>, wire: W)
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         W: Wire,
     {
-        if let Some(place) = self.hub.place() {
-            self.full.store(false, Ordering::Relaxed);
-            let connection = self.connection(incoming, wire, place);
-            self.runtime.spawn(connection.run(self.runtime.clone()));
-            return;
-        }
-        if !self.full.swap(true, Ordering::Relaxed) {
+        let place = self.hub.places().take();
+        let full = place.is_none();
+        if full != self.full.swap(full, Ordering::Relaxed) && full {
             let max = self.hub.limits().max_connections();
             log!(
                 WARN,
                 "there are {max} connections, the most allowed; more are refused"
             );
-            let _ = max;
         }
-        if let Some(place) = self.refusal_place() {
-            let mut connection = self.connection(incoming, wire, place);
-            connection.refuse(self.runtime.now());
-            self.runtime.spawn(connection.run(self.runtime.clone()));
-        }
-    }
-
-    /// A connection that is listed, and holds `place`, while it lives.
-    fn connection<Io, W, Place>(
-        self: &Arc<Self>,
-        incoming: Incoming<Io>,
-        wire: W,
-        place: Place,
-    ) -> Connection<Io, W, (Place, Listed<R>)>
-    where
-        Io: AsyncRead + AsyncWrite + Unpin,
-        W: Wire,
-    {
-        let user = self.hub.enter();
-        let listed = Listed {
-            key: self.connections.add(user.mailbox().clone()),
-            shared: self.clone(),
+        let Some(place) = place.or_else(|| self.refusing.take()) else {
+            return;
         };
-        Connection::new(user, incoming, wire, self.runtime.now(), (place, listed))
-    }
-
-    fn refusal_place(self: &Arc<Self>) -> Option<RefusalPlace<R>> {
-        self.refusing
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |refusing| {
-                (refusing < MAX_REFUSING).then_some(refusing + 1)
-            })
-            .ok()?;
-        Some(RefusalPlace(self.clone()))
+        let user = self.hub.enter();
+        let listed = self.connections.add(user.mailbox().clone());
+        let now = self.runtime.now();
+        let mut connection = Connection::new(user, incoming, wire, now, place, listed);
+        if full {
+            connection.refuse(now);
+        }
+        self.runtime.spawn(connection.run(self.runtime.clone()));
     }
 
     /// Waits until no connection is left, at most until `deadline`.
@@ -204,87 +175,6 @@ impl<R: Runtime> Shared<R> {
         let sleep = pin!(self.runtime.sleep_until(deadline));
         let closed = pin!(self.connections.all_closed());
         matches!(select(closed, sleep).await, Either::Left(_))
-    }
-}
-
-/// One of the places of [`MAX_REFUSING`], given back when dropped.
-struct RefusalPlace<R>(Arc<Shared<R>>);
-
-impl<R> Drop for RefusalPlace<R> {
-    fn drop(&mut self) {
-        self.0.refusing.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A connection's entry among the [`Connections`], taken out when dropped.
-struct Listed<R> {
-    shared: Arc<Shared<R>>,
-    key: usize,
-}
-
-impl<R> Drop for Listed<R> {
-    fn drop(&mut self) {
-        self.shared.connections.remove(self.key);
-    }
-}
-
-/// The open connections of one server, so that they can be told to end.
-#[derive(Default)]
-struct Connections {
-    state: Mutex<ConnectionsState>,
-    /// Who waits for the last one to close.
-    empty: AtomicWaker,
-}
-
-#[derive(Default)]
-struct ConnectionsState {
-    open: Slab<Arc<Mailbox>>,
-    closed: Option<CloseReason>,
-}
-
-impl Connections {
-    fn add(&self, mailbox: Arc<Mailbox>) -> usize {
-        let mut state = self.lock();
-        if let Some(reason) = state.closed {
-            // Its task has not started: there is nobody to wake.
-            drop(mailbox.close(reason));
-        }
-        state.open.insert(mailbox)
-    }
-
-    fn remove(&self, key: usize) {
-        let mut state = self.lock();
-        state.open.try_remove(key);
-        if state.open.is_empty() {
-            drop(state);
-            self.empty.wake();
-        }
-    }
-
-    /// Ends every connection, and every one that is added later.
-    fn close(&self, reason: CloseReason) {
-        let mut state = self.lock();
-        state.closed = Some(reason);
-        let open: Vec<_> = state.open.iter().map(|(_, open)| open.clone()).collect();
-        drop(state);
-        for task in open.iter().filter_map(|mailbox| mailbox.close(reason)) {
-            task.wake();
-        }
-    }
-
-    async fn all_closed(&self) {
-        poll_fn(|cx| {
-            self.empty.register(cx.waker());
-            match self.lock().open.is_empty() {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        })
-        .await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ConnectionsState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -347,7 +237,7 @@ where
             );
             warned = true;
         }
-        let until = later(shared.runtime.now(), pause);
+        let until = deadline_after(shared.runtime.now(), pause);
         shared.runtime.sleep_until(until).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -3,6 +3,9 @@
 //! A pipe that nobody reads fills up, and then whoever writes to stderr stops. So no thread of the chat
 //! writes there: log lines go into a bounded queue, which a thread of its own empties, and a line that
 //! finds the queue full is dropped and counted.
+//!
+//! The crate `tracing-appender` does nearly that, but bounds its queue in lines, not bytes, does not tell
+//! where lines are missing, and at the end may wait for a second and print to stdout.
 
 use std::{
     env::{self, VarError},

@@ -31,16 +31,14 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode, Failure> {
-    let order = config::load()?;
-    let filter = logging::filter()?;
-    let config = match order {
+    let config = match config::load()? {
         Order::Serve(config) => config,
         Order::Print(text) => {
             print(&text);
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let _log = logging::start(filter)?;
+    let _log = logging::start(logging::filter()?)?;
     run::run(&config)
 }
 

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use chinwag_core::{Addr, ConnInfo, Incoming, Listener};
+use chinwag_core::{Addr, Incoming, Listener};
 use futures::{
     future::poll_fn,
     io::{AsyncRead, AsyncWrite},
@@ -140,9 +140,7 @@ impl Listener for MemoryListener {
             }
         })
         .await?;
-        let peer = Addr::Memory(number);
-        let info = ConnInfo { peer };
-        Ok(Incoming { io, info })
+        Ok(Incoming::new(io, Addr::Memory(number)))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {

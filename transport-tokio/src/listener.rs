@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use chinwag_core::{Addr, ConnInfo, Incoming, Listener};
+use chinwag_core::{Addr, Incoming, Listener};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{self, TcpSocket, TcpStream, ToSocketAddrs};
 
@@ -79,12 +79,7 @@ impl Listener for TcpListener {
         // Some systems refuse an option on a connection that is gone already; its first read will tell.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_keepalive(&keepalive);
-        Ok(Incoming {
-            io: TokioIo::new(stream),
-            info: ConnInfo {
-                peer: Addr::Tcp(addr),
-            },
-        })
+        Ok(Incoming::new(TokioIo::new(stream), Addr::Tcp(addr)))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
@@ -104,7 +99,7 @@ mod unix {
         path::{Path, PathBuf},
     };
 
-    use chinwag_core::{Addr, ConnInfo, Incoming, Listener};
+    use chinwag_core::{Addr, Incoming, Listener};
     use socket2::{Domain, SockAddr, Socket, Type};
     use tokio::net::{self, UnixStream};
 
@@ -178,12 +173,7 @@ mod unix {
         async fn accept(&mut self) -> io::Result<Incoming<Self::Io>> {
             let (stream, addr) = self.listener.accept().await?;
             let path = addr.as_pathname().map(Into::into);
-            Ok(Incoming {
-                io: TokioIo::new(stream),
-                info: ConnInfo {
-                    peer: Addr::Unix(path),
-                },
-            })
+            Ok(Incoming::new(TokioIo::new(stream), Addr::Unix(path)))
         }
 
         fn local_addr(&self) -> io::Result<Addr> {

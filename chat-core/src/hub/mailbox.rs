@@ -143,10 +143,7 @@ impl Mailbox {
             return false;
         }
         state.wants_events = wants_events;
-        match &mut state.reader {
-            Some(reader) => reader.clone_from(task),
-            None => state.reader = Some(task.clone()),
-        }
+        state.reader = Some(task.clone());
         true
     }
 
@@ -221,6 +218,13 @@ impl Mailbox {
 /// When somebody began to hold back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hold(u64);
+
+/// Wakes the tasks of connections that held back.
+pub(crate) fn wake_all(talkers: Vec<Arc<Mailbox>>) {
+    for task in talkers.iter().filter_map(|talker| talker.wake()) {
+        task.wake();
+    }
+}
 
 impl State {
     fn release(&mut self) -> Vec<Arc<Mailbox>> {

@@ -1,26 +1,22 @@
 //! Where everybody meets: names, and what one connection sends to another.
 
 mod mailbox;
+mod names;
 mod roster;
-mod shard;
+
 mod user;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use crate::{
     config::{Limits, Timeouts},
-    model::{Event, UserName},
+    connections::Places,
+    model::UserName,
 };
 
-pub(crate) use mailbox::{CloseReason, Hold, Mailbox};
+pub(crate) use mailbox::{CloseReason, Hold, Mailbox, wake_all};
+use names::NameMap;
 use roster::Roster;
-use shard::NameMap;
 pub(crate) use user::{Sent, User};
 
 /// One chat: everyone who is connected to it can reach everyone else.
@@ -47,11 +43,11 @@ struct Inner {
     roster: Roster,
     limits: Limits,
     timeouts: Timeouts,
-    connections: AtomicUsize,
+    places: Arc<Places>,
 }
 
 impl Hub {
-    /// Starts a hub with the default limits and timeouts.
+    /// Starts from the default limits and timeouts.
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
     }
@@ -63,15 +59,12 @@ impl Hub {
 
     /// The names of all users, in the order in which they were registered.
     pub fn users(&self) -> Vec<UserName> {
-        match self.inner.roster.listing().event() {
-            Event::Names(names) => names.to_vec(),
-            _ => Vec::new(),
-        }
+        self.inner.roster.names()
     }
 
     /// How many connections there are, registered or not, those included that are just being closed.
     pub fn connections(&self) -> usize {
-        self.inner.connections.load(Ordering::Relaxed)
+        self.inner.places.taken()
     }
 
     /// The limits of this hub.
@@ -89,16 +82,9 @@ impl Hub {
         User::new(self.inner.clone())
     }
 
-    /// Takes one of the hub's places for a connection. `None` if all are taken.
-    pub(crate) fn place(&self) -> Option<ConnectionPlace> {
-        let max = self.inner.limits.max_connections();
-        self.inner
-            .connections
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |connections| {
-                (connections < max).then_some(connections + 1)
-            })
-            .ok()?;
-        Some(ConnectionPlace(self.inner.clone()))
+    /// The places for connections.
+    pub(crate) fn places(&self) -> &Arc<Places> {
+        &self.inner.places
     }
 }
 
@@ -119,6 +105,7 @@ impl fmt::Debug for Hub {
 }
 
 /// Makes a [`Hub`].
+#[must_use]
 #[derive(Debug, Clone, Default)]
 pub struct HubBuilder {
     limits: Limits,
@@ -146,24 +133,8 @@ impl HubBuilder {
                 roster: Roster::default(),
                 limits: self.limits,
                 timeouts: self.timeouts,
-                connections: AtomicUsize::new(0),
+                places: Arc::new(Places::new(self.limits.max_connections())),
             }),
         }
-    }
-}
-
-/// One of the places of [`Limits::max_connections`], given back when dropped.
-#[derive(Debug)]
-pub(crate) struct ConnectionPlace(Arc<Inner>);
-
-impl Drop for ConnectionPlace {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").finish_non_exhaustive()
     }
 }

@@ -18,41 +18,45 @@ pub(crate) struct Roster {
 
 #[derive(Debug, Default)]
 struct State {
-    names: BTreeMap<Place, UserName>,
+    names: BTreeMap<Position, UserName>,
     next: u64,
     listing: Option<Arc<Outbound>>,
 }
 
-/// A name's place in the list.
+/// Where a name is in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place(u64);
+pub(crate) struct Position(u64);
 
 impl Roster {
     /// Puts `name` at the end, and takes the name at `left` out in the same step.
-    pub(crate) fn enter(&self, name: UserName, left: Option<Place>) -> Place {
+    pub(crate) fn enter(&self, name: UserName, left: Option<Position>) -> Position {
         let mut state = self.lock();
         if let Some(left) = left {
             state.names.remove(&left);
         }
-        let place = Place(state.next);
+        let position = Position(state.next);
         state.next += 1;
-        state.names.insert(place, name);
+        state.names.insert(position, name);
         state.listing = None;
-        place
+        position
     }
 
-    /// Replaces the name at `place`, which it keeps.
-    pub(crate) fn respell(&self, place: Place, name: UserName) {
+    /// Replaces the name at `position`, which it keeps.
+    pub(crate) fn respell(&self, position: Position, name: UserName) {
         let mut state = self.lock();
-        state.names.insert(place, name);
+        state.names.insert(position, name);
         state.listing = None;
     }
 
-    /// Takes the name at `place` out.
-    pub(crate) fn leave(&self, place: Place) {
+    /// Takes the name at `position` out.
+    pub(crate) fn leave(&self, position: Position) {
         let mut state = self.lock();
-        state.names.remove(&place);
+        state.names.remove(&position);
         state.listing = None;
+    }
+
+    pub(crate) fn names(&self) -> Vec<UserName> {
+        self.lock().names.values().cloned().collect()
     }
 
     /// All names as one [`Event::Names`].

@@ -1,11 +1,11 @@
 //! One connection's place in a hub.
 
-use std::{fmt, sync::Arc, task::Waker};
+use std::{sync::Arc, task::Waker};
 
 use super::{
     Inner,
-    mailbox::{Mailbox, Pushed},
-    roster::Place,
+    mailbox::{Mailbox, Pushed, wake_all},
+    roster::Position,
 };
 use crate::{
     config::{Limits, Timeouts},
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) struct User {
     hub: Arc<Inner>,
     mailbox: Arc<Mailbox>,
-    registered: Option<(UserName, Place)>,
+    registered: Option<(UserName, Position)>,
 }
 
 /// What became of a message.
@@ -67,23 +67,23 @@ impl User {
     ///
     /// The new name goes to the end of the list, unless it is the old one in another case.
     pub(crate) fn register(&mut self, name: UserName) -> Result<(), HubError> {
-        if let Some((old, place)) = &mut self.registered
+        if let Some((old, position)) = &mut self.registered
             && *old == name
         {
             *old = name.clone();
-            self.hub.roster.respell(*place, name);
+            self.hub.roster.respell(*position, name);
             return Ok(());
         }
         if !self.hub.names.claim(&name, self.mailbox.clone()) {
             return Err(HubError::NameTaken);
         }
         let old = self.registered.take();
-        let left = old.as_ref().map(|(_, place)| *place);
-        let place = self.hub.roster.enter(name.clone(), left);
+        let left = old.as_ref().map(|(_, position)| *position);
+        let position = self.hub.roster.enter(name.clone(), left);
         if let Some((old, _)) = old {
             self.hub.names.remove(&old);
         }
-        self.registered = Some((name, place));
+        self.registered = Some((name, position));
         Ok(())
     }
 
@@ -120,8 +120,8 @@ impl User {
 
     /// Gives the name back, if there is one. The mailbox stays.
     pub(crate) fn leave(&mut self) -> Option<UserName> {
-        let (name, place) = self.registered.take()?;
-        self.hub.roster.leave(place);
+        let (name, position) = self.registered.take()?;
+        self.hub.roster.leave(position);
         self.hub.names.remove(&name);
         Some(name)
     }
@@ -131,18 +131,6 @@ impl Drop for User {
     fn drop(&mut self) {
         self.leave();
         let (_, waiting) = self.mailbox.clear();
-        for talker in waiting {
-            if let Some(task) = talker.wake() {
-                task.wake();
-            }
-        }
-    }
-}
-
-impl fmt::Debug for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User")
-            .field("name", &self.name())
-            .finish_non_exhaustive()
+        wake_all(waiting);
     }
 }

@@ -38,6 +38,18 @@ pub enum Event {
 }
 
 impl Event {
+    pub(crate) fn error(
+        verb: Option<Verb>,
+        code: ErrorCode,
+        explanation: impl Into<Box<str>>,
+    ) -> Self {
+        Self::Error {
+            verb,
+            code,
+            explanation: explanation.into(),
+        }
+    }
+
     /// About how many bytes of memory it holds while it waits in a mailbox. Names are shared and count
     /// as nothing.
     pub(crate) fn cost(&self) -> usize {

@@ -21,7 +21,7 @@ use thiserror::Error;
 ///
 /// let ada: UserName = "Ada".parse()?;
 /// assert_eq!(ada.as_str(), "Ada");
-/// assert_eq!(ada, "ADA".parse()?);
+/// assert_eq!(ada, "ADA");
 /// assert!("Ada Lovelace".parse::<UserName>().is_err());
 /// # Ok::<(), chinwag_core::NameError>(())
 /// ```
@@ -96,6 +96,34 @@ impl Eq for UserName {}
 impl std::hash::Hash for UserName {
     fn hash<H: Hasher>(&self, state: &mut H) {
         hash_folded(&self.0, state);
+    }
+}
+
+impl PartialEq<str> for UserName {
+    /// Whether `text` is this name, in whatever case.
+    fn eq(&self, text: &str) -> bool {
+        self.is(text)
+    }
+}
+
+impl PartialEq<&str> for UserName {
+    /// Whether `text` is this name, in whatever case.
+    fn eq(&self, text: &&str) -> bool {
+        self.is(text)
+    }
+}
+
+impl AsRef<str> for UserName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<&str> for UserName {
+    type Error = NameError;
+
+    fn try_from(text: &str) -> Result<Self, NameError> {
+        text.parse()
     }
 }
 

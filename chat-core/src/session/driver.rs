@@ -19,11 +19,12 @@ use super::{
 };
 
 use crate::{
+    connections::{Listed, Place},
     error::HubError,
-    hub::{CloseReason, Hold, Mailbox, Sent, User},
+    hub::{CloseReason, Hold, Mailbox, Sent, User, wake_all},
     model::{ErrorCode, Event, UserName, Verb},
     net::{Addr, Incoming},
-    rt::{Runtime, Sleep, later},
+    rt::{Runtime, Sleep, deadline_after},
     trace::log,
     wire::Wire,
 };
@@ -32,7 +33,7 @@ use crate::{
 ///
 /// It is polled through [`run`](Self::run). Dropping it at any point closes the socket, frees the name and
 /// leaves nothing of it in the hub.
-pub(crate) struct Connection<Io, W, Held> {
+pub(crate) struct Connection<Io, W> {
     io: Io,
     peer: Addr,
     machine: Machine<W>,
@@ -42,8 +43,6 @@ pub(crate) struct Connection<Io, W, Held> {
     unread: Vec<u8>,
     /// For whose sake this connection is not read from.
     hold: Option<HoldBack>,
-    /// The message that found no room, and is sent again when this connection is no longer held back.
-    unsent: Option<Box<Chat>>,
     phase: Phase,
     /// How the mailbox was closed, as far as this connection has acted on it.
     seen: Option<CloseReason>,
@@ -54,50 +53,10 @@ pub(crate) struct Connection<Io, W, Held> {
     /// What the timer is set to.
     armed: Option<Instant>,
     /// How many more of this peer's doings are logged at `info`.
-    notes_left: u8,
-    /// What is given back when the connection is gone; last, so that it is dropped last.
-    _held: Held,
-}
-
-#[derive(Debug)]
-struct Chat {
-    to: Box<str>,
-    text: Box<str>,
-}
-
-/// What became of an attempt to send a message.
-enum Attempt {
-    Sent {
-        wake: Option<Waker>,
-        behind: Option<Arc<Mailbox>>,
-    },
-    /// It is to be sent again when there is room in `mailbox`.
-    NoRoom {
-        mailbox: Arc<Mailbox>,
-        chat: Box<Chat>,
-    },
-    /// There is nobody by the name `to`, as it is logged.
-    Nobody {
-        to: String,
-    },
-    Refused(HubError),
-}
-
-impl Attempt {
-    fn new(user: &User, to: &str, text: &str) -> Self {
-        match user.send(to, text) {
-            Ok(Sent::Queued { wake, behind }) => Self::Sent { wake, behind },
-            Ok(Sent::NoRoom(mailbox)) => Self::NoRoom {
-                mailbox,
-                chat: Box::new(Chat {
-                    to: to.into(),
-                    text: text.into(),
-                }),
-            },
-            Err(HubError::NoSuchUser) => Self::Nobody { to: for_log(to) },
-            Err(error) => Self::Refused(error),
-        }
-    }
+    logs_left: u8,
+    /// Given back when the connection is gone; last, so that they are dropped last.
+    _place: Place,
+    _listed: Listed,
 }
 
 #[derive(Debug)]
@@ -125,8 +84,8 @@ enum End {
     PeerDone,
     /// The peer said good-bye.
     Quit,
-    /// The peer took too long; the notice says for what.
-    TimedOut(Event),
+    /// The peer took too long, for what is said here.
+    TimedOut(&'static str),
     /// The peer does not read.
     TooSlow,
     /// There is no room for the connection.
@@ -159,23 +118,23 @@ const HIGH_WATER: usize = 64 * 1024;
 const TURNS: usize = 8;
 
 /// How many of one peer's doings are logged at `info`; a peer cannot fill the log.
-const NOTES: u8 = 20;
+const LOGS: u8 = 20;
 
-impl<Io, W, Held> Connection<Io, W, Held>
+impl<Io, W> Connection<Io, W>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
     W: Wire,
 {
-    /// A connection that keeps `held` while it lives.
+    /// A connection that holds `place` and is `listed` while it lives.
     pub(crate) fn new(
         user: User,
         incoming: Incoming<Io>,
         wire: W,
         now: Instant,
-        held: Held,
+        place: Place,
+        listed: Listed,
     ) -> Self {
-        let Incoming { io, info } = incoming;
-        let peer = info.peer;
+        let Incoming { io, peer } = incoming;
         log!(DEBUG, %peer, "connected");
         Self {
             io,
@@ -185,14 +144,14 @@ where
             outbox: Outbox::default(),
             unread: Vec::new(),
             hold: None,
-            unsent: None,
             phase: Phase::Open,
             seen: None,
             peer_done: false,
             unflushed: false,
             armed: None,
-            notes_left: NOTES,
-            _held: held,
+            logs_left: LOGS,
+            _place: place,
+            _listed: listed,
         }
     }
 
@@ -213,7 +172,15 @@ where
     pub(crate) fn run<R: Runtime>(mut self, rt: R) -> impl Future<Output = ()> {
         async move {
             let mut sleep = pin!(rt.sleep_until(rt.now()));
-            poll_fn(|cx| Scratch::with(|scratch| self.poll(cx, &rt, sleep.as_mut(), scratch))).await
+            poll_fn(|cx| {
+                Scratch::with(|scratch| {
+                    self.outbox.borrow(&mut scratch.write);
+                    let over = self.poll(cx, &rt, sleep.as_mut(), scratch);
+                    self.outbox.settle(&mut scratch.write);
+                    over
+                })
+            })
+            .await
         }
     }
 
@@ -223,19 +190,6 @@ where
     /// direction that is wanted, the mailbox has it, and the timer has it if there is a deadline; or
     /// when the task has been woken already.
     fn poll<R: Runtime>(
-        &mut self,
-        cx: &mut Context<'_>,
-        rt: &R,
-        mut sleep: Pin<&mut R::Sleep>,
-        scratch: &mut Scratch,
-    ) -> Poll<()> {
-        self.outbox.borrow(&mut scratch.write);
-        let over = self.turns(cx, rt, sleep.as_mut(), scratch);
-        self.outbox.settle(&mut scratch.write);
-        over
-    }
-
-    fn turns<R: Runtime>(
         &mut self,
         cx: &mut Context<'_>,
         rt: &R,
@@ -275,7 +229,6 @@ where
                 Err(error) => {
                     let unsent = self.outbox.len();
                     log!(DEBUG, peer = %self.peer, name = self.user.name().map(display), unsent, "lost: {error}");
-                    let _ = (error, unsent);
                     return Poll::Ready(());
                 }
             }
@@ -284,7 +237,8 @@ where
         Poll::Pending
     }
 
-    /// One turn: flush, drain, read.
+    /// One turn: drain and write, so that one write takes both, then read. The timer is looked at after
+    /// each read, and before the task sleeps.
     fn turn<R: Runtime>(
         &mut self,
         cx: &mut Context<'_>,
@@ -304,7 +258,7 @@ where
             Phase::Flushing { .. } => match Pin::new(&mut self.io).poll_close(cx)? {
                 Poll::Ready(()) if self.peer_done => Ok(Turn::Over),
                 Poll::Ready(()) => {
-                    let until = later(rt.now(), self.user.timeouts().linger());
+                    let until = deadline_after(rt.now(), self.user.timeouts().linger());
                     self.phase = Phase::Lingering { until };
                     Ok(Turn::Again)
                 }
@@ -369,14 +323,10 @@ where
             ..
         } = scratch;
         let now;
-        if let Some(Chat { to, text }) = self.unsent.take().as_deref() {
-            now = rt.now();
-            let attempt = Attempt::new(&self.user, to, text);
-            self.conclude(attempt, now, events, wakes);
-        } else if !self.unread.is_empty() {
+        if !self.unread.is_empty() {
             now = rt.now();
             let unread = mem::take(&mut self.unread);
-            self.obey(&unread, now, events, wakes);
+            self.handle_input(&unread, now, events, wakes);
         } else {
             match Pin::new(&mut self.io).poll_read(cx, read)? {
                 Poll::Pending => return Ok(Poll::Pending),
@@ -387,7 +337,7 @@ where
                         self.end(End::PeerDone, now);
                     }
                     self.machine.heard(now);
-                    self.obey(&read[..count], now, events, wakes);
+                    self.handle_input(&read[..count], now, events, wakes);
                 }
             }
         }
@@ -400,7 +350,7 @@ where
     }
 
     /// Does what `input` asks for, until it is used up or no more may be done for this peer now.
-    fn obey(
+    fn handle_input(
         &mut self,
         input: &[u8],
         now: Instant,
@@ -409,18 +359,36 @@ where
     ) {
         let mut rest = input;
         while !rest.is_empty() {
-            if self.hold.is_some() || self.unsent.is_some() || self.outbox.len() >= HIGH_WATER {
+            if self.hold.is_some() || self.outbox.len() >= HIGH_WATER {
                 self.unread = rest.to_vec();
                 return;
             }
+            let before = rest;
             let fed = self.machine.feed(rest);
             rest = &rest[fed.used..];
             match fed.action {
                 None => {}
-                Some(Action::Chat { to, text }) => {
-                    let attempt = Attempt::new(&self.user, to, text);
-                    self.conclude(attempt, now, events, wakes);
-                }
+                Some(Action::Chat { to, text }) => match self.user.send(to, text) {
+                    Ok(Sent::Queued { wake, behind }) => {
+                        wakes.extend(wake);
+                        if let Some(mailbox) = behind {
+                            self.hold_back(mailbox, now);
+                        }
+                    }
+                    Ok(Sent::NoRoom(mailbox)) => {
+                        self.unread = self.machine.put_back(before, rest);
+                        self.hold_back(mailbox, now);
+                        return;
+                    }
+                    Err(error) => {
+                        if error == HubError::NoSuchUser {
+                            log_limited(&mut self.logs_left, &self.peer, || {
+                                log!(INFO, peer = %self.peer, from = self.user.name().map(display), "no user by the name {}", for_log(to));
+                            });
+                        }
+                        self.reply(&refusal(Verb::Chat, error), events);
+                    }
+                },
                 Some(Action::Register(name)) => {
                     let reply = self.register(name);
                     self.reply(&reply, events);
@@ -439,41 +407,11 @@ where
         }
     }
 
-    /// Does what follows from an attempt to send a message.
-    fn conclude(
-        &mut self,
-        attempt: Attempt,
-        now: Instant,
-        events: &mut Vec<Event>,
-        wakes: &mut Vec<Waker>,
-    ) {
-        match attempt {
-            Attempt::Sent { wake, behind } => {
-                wakes.extend(wake);
-                if let Some(mailbox) = behind {
-                    self.hold_back(mailbox, now);
-                }
-            }
-            Attempt::NoRoom { mailbox, chat } => {
-                self.unsent = Some(chat);
-                self.hold_back(mailbox, now);
-            }
-            Attempt::Nobody { to } => {
-                note(&mut self.notes_left, &self.peer, || {
-                    log!(INFO, peer = %self.peer, from = self.user.name().map(display), "no user by the name {to}");
-                });
-                let _ = to;
-                self.reply(&refusal(Verb::Chat, HubError::NoSuchUser), events);
-            }
-            Attempt::Refused(error) => self.reply(&refusal(Verb::Chat, error), events),
-        }
-    }
-
     fn register(&mut self, name: UserName) -> Event {
         match self.user.register(name) {
             Ok(()) => {
                 self.machine.registered();
-                note(&mut self.notes_left, &self.peer, || {
+                log_limited(&mut self.logs_left, &self.peer, || {
                     log!(INFO, peer = %self.peer, name = self.user.name().map(display), "registered");
                 });
                 Event::Ack
@@ -487,23 +425,21 @@ where
     fn reply(&mut self, event: &Event, events: &mut Vec<Event>) {
         self.drain(usize::MAX, events);
         let said = self.outbox.push::<W>(event);
-        if let (
-            0,
-            Event::Error {
-                code, explanation, ..
-            },
-        ) = (said, event)
+        if let Event::Error {
+            code, explanation, ..
+        } = event
+            && said == 0
+            && *code != ErrorCode::NoSuchUser
         {
-            note(&mut self.notes_left, &self.peer, || {
+            log_limited(&mut self.logs_left, &self.peer, || {
                 log!(INFO, peer = %self.peer, name = self.user.name().map(display), "refused, {code}: {explanation}");
-                let _ = (code, explanation);
             });
         }
     }
 
     /// Stops reading from this peer, because `mailbox` fills faster than its owner reads.
     fn hold_back(&mut self, mailbox: Arc<Mailbox>, now: Instant) {
-        let until = later(now, self.user.timeouts().patience());
+        let until = deadline_after(now, self.user.timeouts().patience());
         if until <= now {
             wake_all(mailbox.lose_patience());
         } else if let Some(hold) = mailbox.hold_back(self.user.mailbox()) {
@@ -539,31 +475,28 @@ where
         if lost > 0 {
             log!(WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected: it reads too slowly, its mailbox is full");
         }
-        let _ = name;
         let notice = match why {
             End::PeerDone => None,
             End::Quit | End::Shutdown => Some(Event::Bye),
-            End::TimedOut(notice) => Some(notice),
-            End::TooSlow => Some(Event::Error {
-                verb: None,
-                code: ErrorCode::Full,
-                explanation: format!("{lost} messages lost, because they were not read in time")
-                    .into(),
-            }),
-            End::NoRoom(max) => Some(Event::Error {
-                verb: None,
-                code: ErrorCode::Full,
-                explanation: format!("the server has {max} connections and takes no more").into(),
-            }),
+            End::TimedOut(what) => Some(Event::error(None, ErrorCode::TimedOut, what)),
+            End::TooSlow => Some(Event::error(
+                None,
+                ErrorCode::Full,
+                format!("{lost} messages lost, because they were not read in time"),
+            )),
+            End::NoRoom(max) => Some(Event::error(
+                None,
+                ErrorCode::Full,
+                format!("the server has {max} connections and takes no more"),
+            )),
         };
         if let Some(notice) = notice {
             self.outbox.push::<W>(&notice);
         }
         self.unread = Vec::new();
-        self.unsent = None;
         self.hold = None;
         self.phase = Phase::Flushing {
-            until: later(now, self.user.timeouts().flush()),
+            until: deadline_after(now, self.user.timeouts().flush()),
         };
     }
 
@@ -611,8 +544,8 @@ where
                 if let Some(held) = self.hold.take_if(|held| held.until <= now) {
                     wake_all(held.mailbox.lose_patience());
                 }
-                if let Some(notice) = self.machine.expired(now) {
-                    self.end(End::TimedOut(notice), now);
+                if let Some(what) = self.machine.expired(now) {
+                    self.end(End::TimedOut(what), now);
                 }
                 false
             }
@@ -620,21 +553,10 @@ where
             Phase::Flushing { .. } => {
                 let unsent = self.outbox.len();
                 log!(INFO, peer = %self.peer, unsent, "dropped: it did not read its last messages");
-                let _ = unsent;
                 true
             }
             Phase::Lingering { .. } => true,
         }
-    }
-}
-
-impl<Io, W, Held> fmt::Debug for Connection<Io, W, Held> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("peer", &self.peer)
-            .field("user", &self.user)
-            .field("phase", &self.phase)
-            .finish_non_exhaustive()
     }
 }
 
@@ -643,8 +565,7 @@ impl fmt::Display for End {
         f.write_str(match self {
             Self::PeerDone => "the peer closed it",
             Self::Quit => "the peer said good-bye",
-            Self::TimedOut(Event::Error { explanation, .. }) => explanation,
-            Self::TimedOut(_) => "it took too long",
+            Self::TimedOut(what) => what,
             Self::TooSlow => "the peer reads too slowly",
             Self::NoRoom(_) => "there are too many connections",
             Self::Shutdown => "the server shuts down",
@@ -653,38 +574,28 @@ impl fmt::Display for End {
 }
 
 fn refusal(verb: Verb, error: HubError) -> Event {
-    Event::Error {
-        verb: Some(verb),
-        code: match error {
-            HubError::NotRegistered => ErrorCode::NotRegistered,
-            HubError::NameTaken => ErrorCode::NameTaken,
-            HubError::NoSuchUser => ErrorCode::NoSuchUser,
-        },
-        explanation: error.to_string().into(),
-    }
-}
-
-/// Wakes the tasks of connections that held back.
-fn wake_all(talkers: Vec<Arc<Mailbox>>) {
-    for task in talkers.iter().filter_map(|talker| talker.wake()) {
-        task.wake();
-    }
+    let code = match error {
+        HubError::NotRegistered => ErrorCode::NotRegistered,
+        HubError::NameTaken => ErrorCode::NameTaken,
+        HubError::NoSuchUser => ErrorCode::NoSuchUser,
+    };
+    Event::error(Some(verb), code, error.to_string())
 }
 
 /// The beginning of what a peer sent, in a form that keeps a log readable.
+#[cfg(feature = "tracing")]
 fn for_log(text: &str) -> String {
     let start = text.chars().take(UserName::MAX_CHARS);
     start.flat_map(char::escape_debug).collect()
 }
 
 /// Logs, unless this peer has been logged often enough.
-fn note(notes_left: &mut u8, peer: &Addr, log: impl FnOnce()) {
-    if let Some(left) = notes_left.checked_sub(1) {
-        *notes_left = left;
+fn log_limited(logs_left: &mut u8, peer: &Addr, log: impl FnOnce()) {
+    if let Some(left) = logs_left.checked_sub(1) {
+        *logs_left = left;
         log();
         if left == 0 {
             log!(INFO, %peer, "not logged any further");
-            let _ = peer;
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The pure half of a connection: bytes and time in, actions out.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use crate::{
     config::{Limits, Timeouts},
     model::{Command, ErrorCode, Event, UserName, Verb},
-    rt::later,
+    rt::deadline_after,
     wire::{Wire, WireError},
 };
 
@@ -73,7 +76,7 @@ impl<W: Wire> Machine<W> {
             max_line: limits.max_line(),
             carry: Vec::new(),
             state: FrameState::Reading,
-            register_by: timeouts.register().map(|wait| later(now, wait)),
+            register_by: timeouts.register().map(|wait| deadline_after(now, wait)),
             idle: timeouts.idle(),
             last_heard: now,
         }
@@ -97,6 +100,18 @@ impl<W: Wire> Machine<W> {
         }
     }
 
+    /// Takes the last frame back: the bytes to feed instead of `rest`, so that it comes again. `before` is
+    /// what was fed, and `rest` what was not used of it.
+    pub(crate) fn put_back(&mut self, before: &[u8], rest: &[u8]) -> Vec<u8> {
+        if self.state != FrameState::Done {
+            return before.to_vec();
+        }
+        self.state = FrameState::Reading;
+        let mut bytes = mem::take(&mut self.carry);
+        bytes.extend_from_slice(rest);
+        bytes
+    }
+
     /// Says that bytes have come at `now`.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.last_heard = now;
@@ -110,25 +125,20 @@ impl<W: Wire> Machine<W> {
     /// When [`expired`](Self::expired) is worth asking. It may move to a later time with every read, and
     /// earlier never.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let idle = self.idle.map(|wait| later(self.last_heard, wait));
+        let idle = self.idle.map(|wait| deadline_after(self.last_heard, wait));
         match (self.register_by, idle) {
             (Some(register), Some(idle)) => Some(register.min(idle)),
             (one, other) => one.or(other),
         }
     }
 
-    /// The last notice to a peer that took too long, if it did.
-    pub(crate) fn expired(&self, now: Instant) -> Option<Event> {
-        let explanation = match self.register_by {
-            Some(register_by) if register_by <= now => "no name was registered in time",
-            _ if self.deadline()? <= now => "nothing was heard for too long",
-            _ => return None,
-        };
-        Some(Event::Error {
-            verb: None,
-            code: ErrorCode::TimedOut,
-            explanation: explanation.into(),
-        })
+    /// What the peer took too long for, if it did.
+    pub(crate) fn expired(&self, now: Instant) -> Option<&'static str> {
+        match self.register_by {
+            Some(register_by) if register_by <= now => Some("no name was registered in time"),
+            _ if self.deadline()? <= now => Some("nothing was heard for too long"),
+            _ => None,
+        }
     }
 
     fn end_frame<'a>(&'a mut self, end: &'a [u8]) -> Option<Action<'a>> {
@@ -183,11 +193,11 @@ fn act(command: Command<'_>) -> Action<'_> {
     match command {
         Command::Register { name, .. } => match name.parse() {
             Ok(name) => Action::Register(name),
-            Err(error) => Action::Reply(Event::Error {
-                verb: Some(Verb::Register),
-                code: ErrorCode::BadName,
-                explanation: error.to_string().into(),
-            }),
+            Err(error) => Action::Reply(Event::error(
+                Some(Verb::Register),
+                ErrorCode::BadName,
+                error.to_string(),
+            )),
         },
         Command::ListUsers => Action::List,
         Command::Chat { to, text } => Action::Chat { to, text },
@@ -197,19 +207,12 @@ fn act(command: Command<'_>) -> Action<'_> {
 }
 
 fn refused(error: WireError) -> Event {
-    Event::Error {
-        verb: Some(error.verb),
-        code: error.code,
-        explanation: error.explanation.into(),
-    }
+    Event::error(Some(error.verb), error.code, error.explanation)
 }
 
 fn line_too_long(verb: Verb, max_line: usize) -> Event {
-    Event::Error {
-        verb: Some(verb),
-        code: ErrorCode::TooLong,
-        explanation: format!("a line has at most {max_line} bytes").into(),
-    }
+    let explanation = format!("a line has at most {max_line} bytes");
+    Event::error(Some(verb), ErrorCode::TooLong, explanation)
 }
 
 #[cfg(test)]

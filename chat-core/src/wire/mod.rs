@@ -22,19 +22,22 @@ pub use seed::Seed;
 /// The value is the state of one connection; the server clones the one that it was given for each
 /// connection that it accepts.
 pub trait Wire: Clone + Send + 'static {
-    /// Which protocol this is.
-    const KIND: WireKind;
+    /// Which protocol this is; leave it alone unless this crate has a kind for it.
+    const KIND: WireKind = WireKind::Other;
 
     /// Finds the end of a frame: how many bytes of `input` belong to the frame that `input` begins or
-    /// continues, its terminator included. `None` if it does not end here.
+    /// continues, its terminator included, and at least one. `None` if it does not end here.
     ///
     /// The session calls it with the bytes of each read once, so that a frame which arrives byte by
     /// byte is still searched only once.
     fn frame_end(&self, input: &[u8]) -> Option<usize>;
 
     /// The bytes of a frame that count against the limit on its length: all but the terminator, which has
-    /// at most two bytes.
-    fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8];
+    /// at most two bytes. Unless said otherwise that is one LF or CRLF.
+    fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        let line = frame.strip_suffix(b"\n").unwrap_or(frame);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
 
     /// What the frame that begins with `start` asks for, as far as that can be told without reading it.
     ///

@@ -22,12 +22,6 @@ impl Wire for Seed {
         Some(input.len())
     }
 
-    /// All of it but one line end, which a person with a terminal cannot help to send.
-    fn payload<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
-        let line = frame.strip_suffix(b"\n").unwrap_or(frame);
-        line.strip_suffix(b"\r").unwrap_or(line)
-    }
-
     fn verb(&self, start: &[u8]) -> Verb {
         match start.starts_with(b"register,") {
             true => Verb::Register,
@@ -36,6 +30,7 @@ impl Wire for Seed {
     }
 
     fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+        // A person with a terminal cannot help to send a line end.
         if payload.is_empty() {
             return Ok(None);
         }

@@ -1,0 +1,130 @@
+//! The open connections: how many there may be, and how to end them all.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+use futures::task::AtomicWaker;
+use slab::Slab;
+
+use crate::hub::{CloseReason, Mailbox};
+
+/// A number of places, each of which one can have.
+#[derive(Debug)]
+pub(crate) struct Places {
+    taken: AtomicUsize,
+    max: usize,
+}
+
+impl Places {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            taken: AtomicUsize::new(0),
+            max,
+        }
+    }
+
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Takes a place. `None` if all are taken.
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Place> {
+        self.taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+                (taken < self.max).then_some(taken + 1)
+            })
+            .ok()?;
+        Some(Place(self.clone()))
+    }
+}
+
+/// One of the [`Places`], given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Places>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The open connections of one server, so that they can be told to end.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    state: Mutex<ConnectionsState>,
+    /// Who waits for the last one to close.
+    empty: AtomicWaker,
+}
+
+#[derive(Debug, Default)]
+struct ConnectionsState {
+    open: Slab<Arc<Mailbox>>,
+    closed: Option<CloseReason>,
+}
+
+impl Connections {
+    /// Adds the connection behind `mailbox`, for as long as the result lives.
+    pub(crate) fn add(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> Listed {
+        let mut state = self.lock();
+        if let Some(reason) = state.closed {
+            // Its task has not started: there is nobody to wake.
+            drop(mailbox.close(reason));
+        }
+        Listed {
+            key: state.open.insert(mailbox),
+            connections: self.clone(),
+        }
+    }
+
+    /// Ends every connection, and every one that is added later.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        let mut state = self.lock();
+        state.closed = Some(reason);
+        let open: Vec<_> = state.open.iter().map(|(_, open)| open.clone()).collect();
+        drop(state);
+        for task in open.iter().filter_map(|mailbox| mailbox.close(reason)) {
+            task.wake();
+        }
+    }
+
+    /// Waits until none is open.
+    pub(crate) async fn all_closed(&self) {
+        poll_fn(|cx| {
+            self.empty.register(cx.waker());
+            match self.lock().open.is_empty() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ConnectionsState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's entry among the [`Connections`], taken out when dropped.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    connections: Arc<Connections>,
+    key: usize,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut state = self.connections.lock();
+        state.open.try_remove(self.key);
+        let empty = state.open.is_empty();
+        drop(state);
+        if empty {
+            self.connections.empty.wake();
+        }
+    }
+}
