@@ -45,7 +45,7 @@ impl Limits {
     /// 262,144 unless set. A talker who fills more than half of a mailbox is not read from for a moment
     /// ([`Timeouts::patience`]); a reader whose mailbox is full is disconnected.
     ///
-    /// A message counts with its text and a small constant for its place in the queue; a mailbox that is
+    /// A message counts with its text, its sender's name and a small constant for its place in the queue; a mailbox that is
     /// empty takes one message of any size. From 1,024 to 2^30.
     pub fn mailbox_bytes(&self) -> usize {
         self.mailbox_bytes
@@ -151,8 +151,9 @@ impl Timeouts {
         self.idle
     }
 
-    /// How long a talker is held back for the sake of a reader who is behind; 50 ms unless set. After
-    /// that the reader's mailbox fills to its bound.
+    /// How long a talker is held back for the sake of a reader who is behind and does not read; 50 ms unless
+    /// set. For one who has read something in the last ten times that, ten times that. Afterwards the
+    /// reader's mailbox fills to its bound.
     pub fn patience(&self) -> Duration {
         self.patience
     }

@@ -1,7 +1,7 @@
 //! What chinwag asks of a network: accept a byte stream, and say who is at its other end.
 
 use std::{
-    fmt,
+    fmt::{self, Write},
     future::Future,
     io,
     net::SocketAddr,
@@ -78,11 +78,16 @@ impl Addr {
 }
 
 impl fmt::Display for Addr {
-    /// `127.0.0.1:4000`, `/run/chinwag.sock`, `unix` or `memory:7`.
+    /// `127.0.0.1:4000`, `/run/chinwag.sock`, `unix` or `memory:7`. A path is written without the control
+    /// characters that a peer may have given its own end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(addr) => addr.fmt(f),
-            Self::Unix(Some(path)) => path.display().fmt(f),
+            Self::Unix(Some(path)) => path
+                .to_string_lossy()
+                .chars()
+                .filter(|c| !c.is_control())
+                .try_for_each(|c| f.write_char(c)),
             Self::Unix(None) => f.write_str("unix"),
             Self::Memory(number) => write!(f, "memory:{number}"),
         }
@@ -149,5 +154,7 @@ mod tests {
             "/run/c.sock"
         );
         assert_eq!(Addr::Unix(None).to_string(), "unix");
+        let forged = PathBuf::from("/tmp/x\nroot logged in\x1b[31m");
+        assert_eq!(Addr::from(forged).to_string(), "/tmp/xroot logged in[31m");
     }
 }

@@ -574,3 +574,87 @@ fn nothing_waits_for_a_timer_that_need_not() {
         assert_eq!(chat.rt.elapsed(), from, "somebody slept");
     });
 }
+
+/// The recipients of what a connection had sent before it panicked are woken all the same.
+#[test]
+fn a_panic_forgets_nobody_who_was_written_to() {
+    let (rt, net) = (VirtualRuntime::new(1), MemoryNet::new());
+    let server = Server::new(Hub::new())
+        .listen(net.listen("line"), Fragile)
+        .run_until(pending::<()>(), rt.clone());
+    rt.spawn(async move {
+        let _ = server.await;
+    });
+    rt.block_on(async {
+        rt.settle().await;
+        let mut ada = Peer::new(net.connect("line"));
+        ada.ask("register,ada", "> ack").await;
+        let mut bob = Peer::new(net.connect("line"));
+        bob.ask("register,bob", "> ack").await;
+        ada.send("chat,bob,last words\nbreak\n").await;
+        bob.hears("> ada says last words").await;
+        ada.is_closed().await;
+    });
+    assert_eq!(rt.panics(), 1);
+}
+
+/// A full mailbox and a good-bye in one go: there is one last word.
+#[test]
+fn a_connection_ends_once() {
+    let hub = || {
+        let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
+        let timeouts = Timeouts::builder().patience(Duration::ZERO).build();
+        Hub::builder()
+            .limits(limits)
+            .timeouts(timeouts.unwrap())
+            .build()
+    };
+    Chat::run(hub, async |chat| {
+        for _ in 0..10 {
+            let mut eve = chat.user("eve").await;
+            let long = "x".repeat(3000);
+            eve.send(format!(
+                "chat,eve,x\nchat,eve,{long}\nchat,eve,{long}\nquit\n"
+            ))
+            .await;
+            let heard = eve.rest().await;
+            let last = heard.lines().last().unwrap();
+            assert!(last == "bye" || last.starts_with("error,full,"), "{heard}");
+            let last_words = heard
+                .lines()
+                .filter(|line| *line == "bye" || line.starts_with("error,full,"));
+            assert_eq!(last_words.count(), 1, "{heard}");
+        }
+    });
+}
+
+/// A reader that goes on reading, but not fast enough for the first patience, is waited for.
+#[test]
+fn a_slow_reader_is_waited_for_while_it_reads() {
+    Chat::run(small_mailboxes, async |chat| {
+        let narrow = Link {
+            capacity: 16 * 1024,
+            chunk: usize::MAX,
+        };
+        let mut slow = chat.line_over(narrow);
+        slow.ask("register,slow", "ack").await;
+        let mut talker = chat.user("talker").await;
+        let text = "x".repeat(1000);
+        let talk = async {
+            for _ in 0..1000 {
+                talker.say(&format!("chat,slow,{text}")).await;
+            }
+            talker.ask("ping", "pong").await;
+        };
+        let listen = async {
+            for i in 0..1000 {
+                slow.hears("talker says*").await;
+                if i % 10 == 0 {
+                    // About 600 kB a second; half of its mailbox lasts longer than one patience.
+                    chat.rt.sleep(Duration::from_millis(17)).await;
+                }
+            }
+        };
+        futures::join!(talk, listen);
+    });
+}

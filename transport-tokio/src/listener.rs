@@ -43,6 +43,11 @@ impl TcpListener {
     }
 }
 
+/// How many bytes the system may hold back unsent before it takes no more. Without it, it takes megabytes,
+/// and a slow reader seems to stand still for a second while they drain.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NOT_SENT: u32 = 128 * 1024;
+
 /// How many connections may wait to be accepted; systems lower it to what they allow. With the usual
 /// hundred or so, a burst of clients overflows it, and each that does not fit loses a second or more.
 const BACKLOG: u32 = 4096;
@@ -79,6 +84,8 @@ impl Listener for TcpListener {
         // Some systems refuse an option on a connection that is gone already; its first read will tell.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_keepalive(&keepalive);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let _ = socket.set_tcp_notsent_lowat(NOT_SENT);
         Ok(Incoming::new(TokioIo::new(stream), Addr::Tcp(addr)))
     }
 

@@ -5,6 +5,7 @@ use std::{
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
+    time::Instant,
 };
 
 use crate::model::Event;
@@ -32,6 +33,8 @@ struct State {
     reader: Option<Waker>,
     /// Whether `reader` wants to know of events; it always wants to know of the end.
     wants_events: bool,
+    /// When the peer last took bytes from a socket that then was full again.
+    last_read: Option<Instant>,
     /// Mailboxes of the connections that hold back for this one.
     waiting: Vec<Arc<Mailbox>>,
     /// How often `waiting` was let go.
@@ -127,6 +130,11 @@ impl Mailbox {
         state.release()
     }
 
+    /// Says that the peer has taken bytes, but not all that there are for it.
+    pub(crate) fn read_at(&self, now: Instant) {
+        self.lock().last_read = Some(now);
+    }
+
     /// Registers the connection's task, to be woken at the end of the mailbox and, if it
     /// `wants_events`, at the next event.
     ///
@@ -152,6 +160,14 @@ impl Mailbox {
         let mut state = self.lock();
         state.reader = None;
         state.closed
+    }
+
+    /// Whether its reader is merely slow: it has taken something since `since`, or its task is about to see
+    /// whether it does.
+    pub(crate) fn is_read(&self, since: Instant) -> bool {
+        let state = self.lock();
+        let stands_still = state.reader.is_some() && !state.wants_events;
+        !stands_still || state.last_read.is_some_and(|last_read| last_read >= since)
     }
 
     /// Asks to be woken, through the mailbox `me` of the connection that holds back, when this one is

@@ -50,13 +50,13 @@ impl Event {
         }
     }
 
-    /// About how many bytes of memory it holds while it waits in a mailbox. Names are shared and count
-    /// as nothing.
+    /// About how many bytes of memory it holds while it waits in a mailbox, and to write.
     pub(crate) fn cost(&self) -> usize {
         let text = match self {
             Self::Ack | Self::Pong | Self::Bye => 0,
             Self::Names(names) => size_of_val::<[UserName]>(names),
-            Self::Direct { text, .. } => text.len(),
+            // The name is usually shared, but a sender may change it for every message.
+            Self::Direct { from, text } => from.as_str().len() + text.len(),
             Self::Error { explanation, .. } => explanation.len(),
         };
         size_of::<Self>() + text

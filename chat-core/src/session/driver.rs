@@ -6,7 +6,7 @@ use std::{
     io, mem,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Instant,
 };
 
@@ -15,7 +15,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::{
     machine::{Action, Machine},
     outbox::Outbox,
-    scratch::Scratch,
+    scratch::{Scratch, Wakes},
 };
 
 use crate::{
@@ -42,7 +42,7 @@ pub(crate) struct Connection<Io, W> {
     /// What was read but not yet looked at, because the peer does not read or is held back.
     unread: Vec<u8>,
     /// For whose sake this connection is not read from.
-    hold: Option<HoldBack>,
+    hold: Option<Box<HoldBack>>,
     phase: Phase,
     /// How the mailbox was closed, as far as this connection has acted on it.
     seen: Option<CloseReason>,
@@ -63,7 +63,10 @@ pub(crate) struct Connection<Io, W> {
 struct HoldBack {
     mailbox: Arc<Mailbox>,
     hold: Hold,
+    /// When it is looked at again.
     until: Instant,
+    /// When it ends, however well the reader reads.
+    at_most: Instant,
 }
 
 /// How far a connection is on its way to the end.
@@ -112,6 +115,11 @@ enum Turn {
 /// It is also the budget of one draining, and so about the size of the largest write. Beyond 64 KiB a
 /// loopback write gains nothing from being larger.
 const HIGH_WATER: usize = 64 * 1024;
+
+/// How many times its patience a talker is held back for a reader that has read something in as long a
+/// time. A slow line then has that long to get through half a mailbox, and a reader that means ill can cost
+/// a talker no more. Systems tell of free room in a socket buffer in steps that last several patiences.
+const PATIENCES: u32 = 10;
 
 /// How many turns one poll may take before it lets others run. A turn is at most one read and as many
 /// writes as the outbox needs.
@@ -211,7 +219,8 @@ where
                 }
             }
             match self.turn(cx, rt, scratch) {
-                Ok(Turn::Again) => {}
+                // What ends the connection in a turn closes the mailbox too, and is no news.
+                Ok(Turn::Again) => closed = self.seen,
                 Ok(Turn::Over) => return Poll::Ready(()),
                 Ok(Turn::Idle { blocked }) => {
                     if self.timer_fired(cx, rt, sleep.as_mut()) {
@@ -248,7 +257,7 @@ where
         if self.outbox.len() < HIGH_WATER {
             self.drain(HIGH_WATER, &mut scratch.events);
         }
-        let blocked = self.poll_write(cx)?.is_pending();
+        let blocked = self.poll_write(cx, rt)?.is_pending();
         match self.phase {
             Phase::Open => match self.poll_read(cx, rt, scratch)? {
                 Poll::Ready(()) => Ok(Turn::Again),
@@ -286,12 +295,17 @@ where
     }
 
     /// Writes until the outbox is empty and the socket has passed it all on.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+    fn poll_write<R: Runtime>(&mut self, cx: &mut Context<'_>, rt: &R) -> io::Result<Poll<()>> {
+        let mut wrote = false;
         while !self.outbox.is_empty() {
             self.unflushed = true;
             if self.outbox.poll_write(cx, &mut self.io)?.is_pending() {
+                if wrote {
+                    self.mailbox().read_at(rt.now());
+                }
                 return Ok(Poll::Pending);
             }
+            wrote = true;
         }
         if self.unflushed {
             if Pin::new(&mut self.io).poll_flush(cx)?.is_pending() {
@@ -341,9 +355,8 @@ where
                 }
             }
         }
-        for task in wakes.drain(..) {
-            task.wake();
-        }
+        wakes.wake();
+        self.machine.pause();
         // A peer that always has something to read keeps the timer from being looked at.
         self.deadline_passed(now);
         Ok(Poll::Ready(()))
@@ -355,7 +368,7 @@ where
         input: &[u8],
         now: Instant,
         events: &mut Vec<Event>,
-        wakes: &mut Vec<Waker>,
+        wakes: &mut Wakes,
     ) {
         let mut rest = input;
         while !rest.is_empty() {
@@ -370,7 +383,7 @@ where
                 None => {}
                 Some(Action::Chat { to, text }) => match self.user.send(to, text) {
                     Ok(Sent::Queued { wake, behind }) => {
-                        wakes.extend(wake);
+                        wakes.add(wake);
                         if let Some(mailbox) = behind {
                             self.hold_back(mailbox, now);
                         }
@@ -443,12 +456,29 @@ where
         if until <= now {
             wake_all(mailbox.lose_patience());
         } else if let Some(hold) = mailbox.hold_back(self.user.mailbox()) {
-            self.hold = Some(HoldBack {
+            self.hold = Some(Box::new(HoldBack {
                 mailbox,
                 hold,
                 until,
-            });
+                at_most: deadline_after(
+                    now,
+                    self.user.timeouts().patience().saturating_mul(PATIENCES),
+                ),
+            }));
         }
+    }
+
+    /// What becomes of a hold when patience is over: it goes on for a reader that has read something
+    /// recently, but not for ever.
+    fn hold_on(&self, mut held: Box<HoldBack>, now: Instant) -> Option<Box<HoldBack>> {
+        let patience = self.user.timeouts().patience();
+        let recently = now.checked_sub(patience.saturating_mul(PATIENCES));
+        if held.at_most <= now || !held.mailbox.is_read(recently.unwrap_or(now)) {
+            wake_all(held.mailbox.lose_patience());
+            return None;
+        }
+        held.until = deadline_after(now, patience);
+        Some(held)
     }
 
     /// Whether this peer was held back and no longer has to be.
@@ -542,7 +572,7 @@ where
         match self.phase {
             Phase::Open => {
                 if let Some(held) = self.hold.take_if(|held| held.until <= now) {
-                    wake_all(held.mailbox.lose_patience());
+                    self.hold = self.hold_on(held, now);
                 }
                 if let Some(what) = self.machine.expired(now) {
                     self.end(End::TimedOut(what), now);

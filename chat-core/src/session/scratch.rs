@@ -14,7 +14,29 @@ pub(crate) struct Scratch {
     /// What was taken from a mailbox.
     pub(crate) events: Vec<Event>,
     /// Tasks to be woken when everything that one read brought is done.
-    pub(crate) wakes: Vec<Waker>,
+    pub(crate) wakes: Wakes,
+}
+
+/// Tasks to be woken. None is forgotten, also when the connection that has to wake them panics.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(Vec<Waker>);
+
+impl Wakes {
+    pub(crate) fn add(&mut self, task: Option<Waker>) {
+        self.0.extend(task);
+    }
+
+    pub(crate) fn wake(&mut self) {
+        for task in self.0.drain(..) {
+            task.wake();
+        }
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.wake();
+    }
 }
 
 /// The size of a read, in bytes. It is also the most that is kept of a peer who sends requests faster
@@ -47,7 +69,7 @@ impl Scratch {
             read: vec![0; READ].into(),
             write: Vec::with_capacity(READ),
             events: Vec::new(),
-            wakes: Vec::new(),
+            wakes: Wakes::default(),
         }
     }
 }
