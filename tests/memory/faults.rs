@@ -14,7 +14,7 @@ use std::{
 
 use chinwag::{
     Command, Event, Hub, Limits, Runtime, Server, ServerError, Timeouts,
-    wire::{Line, Wire, WireError, WireKind},
+    wire::{Line, Wire, WireError},
 };
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
 use futures::{
@@ -462,8 +462,6 @@ fn one_connection_too_many_is_told_so() {
 struct Fragile;
 
 impl Wire for Fragile {
-    const KIND: WireKind = WireKind::Other;
-
     fn frame_end(&self, input: &[u8]) -> Option<usize> {
         Line::default().frame_end(input)
     }
@@ -657,4 +655,52 @@ fn a_slow_reader_is_waited_for_while_it_reads() {
         };
         futures::join!(talk, listen);
     });
+}
+
+/// A list that is longer than what may wait for one reader is written as it is read: whole, and with nothing
+/// in the middle of it.
+#[test]
+fn a_long_list_takes_no_room_and_is_not_interrupted() {
+    let (rt, net, hub) = (VirtualRuntime::new(1), MemoryNet::new(), Hub::new());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Server::new(hub)
+        .listen(net.listen("line"), Line::default())
+        .run_until(stopped, rt.clone());
+    let test = async {
+        rt.settle().await;
+        let mut crowd = Vec::new();
+        for i in 0..2000 {
+            let name = format!("{i:04}{}", "花".repeat(28));
+            crowd.push(Peer::registered(net.connect("line"), &name).await);
+        }
+        let narrow = Link {
+            capacity: 1000,
+            chunk: usize::MAX,
+        };
+        let mut reader = Peer::new(net.try_connect("line", narrow).unwrap());
+        reader.ask("register,reader", "ack").await;
+        reader.say("list,friends\nping\nlist,friends").await;
+        rt.settle().await;
+        // These come and go in the middle of it.
+        crowd[0].say("chat,reader,hello").await;
+        drop(crowd.pop());
+        let _late = Peer::registered(net.connect("line"), "late").await;
+        rt.settle().await;
+        let list = reader.line().await;
+        let names: Vec<_> = list.split(',').collect();
+        assert_eq!(names.len(), 2000, "the last of the crowd is gone");
+        assert!(names[..1999].iter().enumerate().all(|(i, name)| {
+            name.starts_with(&format!("{i:04}花")) && name.chars().count() == 32
+        }));
+        assert_eq!(names[1999], "reader");
+        let mut next = [reader.line().await, reader.line().await];
+        next.sort();
+        let first = format!("0000{} says hello", "花".repeat(28));
+        assert_eq!(next, [first, "pong".to_owned()]);
+        // The second list is cut off by the end of the server, without a line end and without a last word.
+        stop.send(()).unwrap();
+        let rest = reader.rest().await;
+        assert!(rest.starts_with("0000花") && !rest.contains(['\n', 'b']));
+    };
+    rt.block_on(join(server, test)).0.unwrap();
 }

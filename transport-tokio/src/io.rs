@@ -65,3 +65,35 @@ impl<T: tokio::io::AsyncWrite + Unpin> AsyncWrite for TokioIo<T> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use futures::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn slices_are_one_write_and_a_close_is_half_a_close() -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut near = TokioIo::new(TcpStream::connect(listener.local_addr()?).await?);
+        let mut far = TokioIo::new(listener.accept().await?.0);
+
+        let slices = [b"one ", b"two ", b"six "].map(|bytes| IoSlice::new(bytes));
+        let written = poll_fn(|cx| Pin::new(&mut near).poll_write_vectored(cx, &slices)).await?;
+        assert_eq!(written, 12);
+        near.close().await?;
+        let mut read = String::new();
+        far.read_to_string(&mut read).await?;
+        assert_eq!(read, "one two six ");
+
+        far.write_all(b"still here").await?;
+        drop(far);
+        read.clear();
+        near.read_to_string(&mut read).await?;
+        assert_eq!(read, "still here");
+        Ok(())
+    }
+}

@@ -16,6 +16,7 @@ use crate::{
 
 pub(crate) use mailbox::{CloseReason, Hold, Mailbox, wake_all};
 use names::NameMap;
+pub(crate) use roster::Position;
 use roster::Roster;
 pub(crate) use user::{Sent, User};
 
@@ -59,7 +60,9 @@ impl Hub {
 
     /// The names of all users, in the order in which they were registered.
     pub fn users(&self) -> Vec<UserName> {
-        self.inner.roster.names()
+        let roster = &self.inner.roster;
+        let (names, _) = roster.page(Position::default(), roster.end(), usize::MAX);
+        names
     }
 
     /// How many connections there are, registered or not, those included that are just being closed.

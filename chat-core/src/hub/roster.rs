@@ -2,15 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::model::{Event, Outbound, UserName};
+use crate::model::UserName;
 
-/// The ordered list of names, and its encodings while nobody comes or goes.
-///
-/// Every `list,friends` of a calm hub is answered from one shared piece of memory, however many ask and
-/// however slowly they read.
+/// The ordered list of names.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     state: Mutex<State>,
@@ -19,12 +16,11 @@ pub(crate) struct Roster {
 #[derive(Debug, Default)]
 struct State {
     names: BTreeMap<Position, UserName>,
-    next: u64,
-    listing: Option<Arc<Outbound>>,
+    end: Position,
 }
 
-/// Where a name is in the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Where a name is in the list. Later names have larger ones, and none is used twice.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position(u64);
 
 impl Roster {
@@ -34,44 +30,68 @@ impl Roster {
         if let Some(left) = left {
             state.names.remove(&left);
         }
-        let position = Position(state.next);
-        state.next += 1;
+        let position = state.end;
+        state.end.0 += 1;
         state.names.insert(position, name);
-        state.listing = None;
         position
     }
 
     /// Replaces the name at `position`, which it keeps.
     pub(crate) fn respell(&self, position: Position, name: UserName) {
-        let mut state = self.lock();
-        state.names.insert(position, name);
-        state.listing = None;
+        self.lock().names.insert(position, name);
     }
 
     /// Takes the name at `position` out.
     pub(crate) fn leave(&self, position: Position) {
-        let mut state = self.lock();
-        state.names.remove(&position);
-        state.listing = None;
+        self.lock().names.remove(&position);
     }
 
-    pub(crate) fn names(&self) -> Vec<UserName> {
-        self.lock().names.values().cloned().collect()
+    /// Where the next name will be.
+    pub(crate) fn end(&self) -> Position {
+        self.lock().end
     }
 
-    /// All names as one [`Event::Names`].
-    pub(crate) fn listing(&self) -> Arc<Outbound> {
-        let mut state = self.lock();
-        let State { names, listing, .. } = &mut *state;
-        listing
-            .get_or_insert_with(|| {
-                let names = names.values().cloned().collect();
-                Arc::new(Outbound::new(Event::Names(names)))
-            })
-            .clone()
+    /// The names from `from` on that stand before `end`, at most `most` of them; and where to go on, if
+    /// there are more.
+    pub(crate) fn page(
+        &self,
+        from: Position,
+        end: Position,
+        most: usize,
+    ) -> (Vec<UserName>, Option<Position>) {
+        let state = self.lock();
+        let mut range = state.names.range(from..end);
+        let names = range.by_ref().take(most).map(|(_, name)| name.clone());
+        (names.collect(), range.next().map(|(position, _)| *position))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_the_whole_and_nothing_newer() {
+        let roster = Roster::default();
+        let name = |i: usize| UserName::try_from(&*format!("user{i}")).unwrap();
+        let positions: Vec<_> = (0..10).map(|i| roster.enter(name(i), None)).collect();
+        roster.leave(positions[4]);
+        let end = roster.end();
+        roster.enter(name(10), Some(positions[0]));
+
+        let (mut all, mut from) = (Vec::new(), Some(Position::default()));
+        while let Some(position) = from {
+            let (names, next) = roster.page(position, end, 3);
+            assert!(names.len() <= 3);
+            all.extend(names);
+            from = next;
+        }
+        assert_eq!(all, [1, 2, 3, 5, 6, 7, 8, 9].map(name));
+        let (rest, next) = roster.page(end, roster.end(), 3);
+        assert_eq!((rest, next), (vec![name(10)], None));
     }
 }

@@ -5,12 +5,12 @@ use std::{sync::Arc, task::Waker};
 use super::{
     Inner,
     mailbox::{Mailbox, Pushed, wake_all},
-    roster::Position,
+    roster::{Position, Roster},
 };
 use crate::{
     config::{Limits, Timeouts},
     error::HubError,
-    model::{Event, Outbound, UserName},
+    model::{Event, UserName},
 };
 
 /// One connection's place in a hub: a mailbox, and a name once it has registered.
@@ -114,8 +114,8 @@ impl User {
     }
 
     /// Everyone who has a name.
-    pub(crate) fn listing(&self) -> Arc<Outbound> {
-        self.hub.roster.listing()
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.hub.roster
     }
 
     /// Gives the name back, if there is one. The mailbox stays.

@@ -1,11 +1,8 @@
 //! What the server may say.
 
-use std::{fmt, sync::OnceLock};
-
-use bytes::Bytes;
+use std::fmt;
 
 use super::{UserName, Verb};
-use crate::wire::{Wire, WireKind};
 
 /// Something that a connection is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +10,17 @@ use crate::wire::{Wire, WireKind};
 pub enum Event {
     /// The request was granted.
     Ack,
-    /// Everyone who has a name, in the order in which the names were registered.
-    Names(Box<[UserName]>),
+    /// A part of the list of everyone who has a name, in the order in which the names were registered.
+    ///
+    /// A long list comes in several parts, with nothing between them, as fast as the peer reads.
+    Names {
+        /// The names; none only if there is none at all, or at the end.
+        names: Vec<UserName>,
+        /// The list begins here.
+        first: bool,
+        /// The list ends here.
+        last: bool,
+    },
     /// A direct message.
     Direct {
         /// Who sent it.
@@ -54,7 +60,7 @@ impl Event {
     pub(crate) fn cost(&self) -> usize {
         let text = match self {
             Self::Ack | Self::Pong | Self::Bye => 0,
-            Self::Names(names) => size_of_val::<[UserName]>(names),
+            Self::Names { names, .. } => size_of_val::<[UserName]>(names),
             // The name is usually shared, but a sender may change it for every message.
             Self::Direct { from, text } => from.as_str().len() + text.len(),
             Self::Error { explanation, .. } => explanation.len(),
@@ -110,38 +116,5 @@ impl ErrorCode {
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// An event that many connections are told, and its bytes for each kind of wire once one of them has
-/// asked.
-#[derive(Debug)]
-pub(crate) struct Outbound {
-    event: Event,
-    encoded: [OnceLock<Bytes>; WireKind::CACHED],
-}
-
-impl Outbound {
-    pub(crate) fn new(event: Event) -> Self {
-        Self {
-            event,
-            encoded: Default::default(),
-        }
-    }
-
-    pub(crate) fn event(&self) -> &Event {
-        &self.event
-    }
-
-    /// The bytes for wire `W`: encoded at the first call, shared at every other.
-    ///
-    /// `None` if `W` is of a kind that has no place here; then the caller encodes for itself.
-    pub(crate) fn bytes<W: Wire>(&self) -> Option<&Bytes> {
-        let slot = self.encoded.get(W::KIND.slot()?)?;
-        Some(slot.get_or_init(|| {
-            let mut bytes = Vec::new();
-            W::encode(&self.event, &mut bytes);
-            bytes.into()
-        }))
     }
 }

@@ -5,7 +5,6 @@ mod event;
 mod name;
 
 pub use command::{Command, Verb};
-pub(crate) use event::Outbound;
 pub use event::{ErrorCode, Event};
 pub(crate) use name::name_hash;
 pub use name::{NameError, UserName};

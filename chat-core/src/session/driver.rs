@@ -21,7 +21,7 @@ use super::{
 use crate::{
     connections::{Listed, Place},
     error::HubError,
-    hub::{CloseReason, Hold, Mailbox, Sent, User, wake_all},
+    hub::{CloseReason, Hold, Mailbox, Position, Sent, User, wake_all},
     model::{ErrorCode, Event, UserName, Verb},
     net::{Addr, Incoming},
     rt::{Runtime, Sleep, deadline_after},
@@ -41,6 +41,8 @@ pub(crate) struct Connection<Io, W> {
     outbox: Outbox,
     /// What was read but not yet looked at, because the peer does not read or is held back.
     unread: Vec<u8>,
+    /// The list that is being written, if it is too long to be written at once.
+    listing: Option<Box<Listing>>,
     /// For whose sake this connection is not read from.
     hold: Option<Box<HoldBack>>,
     phase: Phase,
@@ -57,6 +59,13 @@ pub(crate) struct Connection<Io, W> {
     /// Given back when the connection is gone; last, so that they are dropped last.
     _place: Place,
     _listed: Listed,
+}
+
+/// A list of names, from `next` on still to be written, without those who came after it was asked for.
+#[derive(Debug)]
+struct Listing {
+    next: Position,
+    end: Position,
 }
 
 #[derive(Debug)]
@@ -121,6 +130,9 @@ const HIGH_WATER: usize = 64 * 1024;
 /// a talker no more. Systems tell of free room in a socket buffer in steps that last several patiences.
 const PATIENCES: u32 = 10;
 
+/// How many names are taken from the list at once, under its lock.
+const PAGE: usize = 128;
+
 /// How many turns one poll may take before it lets others run. A turn is at most one read and as many
 /// writes as the outbox needs.
 const TURNS: usize = 8;
@@ -151,6 +163,7 @@ where
             user,
             outbox: Outbox::default(),
             unread: Vec::new(),
+            listing: None,
             hold: None,
             phase: Phase::Open,
             seen: None,
@@ -254,10 +267,14 @@ where
         rt: &R,
         scratch: &mut Scratch,
     ) -> io::Result<Turn> {
-        if self.outbox.len() < HIGH_WATER {
+        self.list();
+        if self.listing.is_none() && self.outbox.len() < HIGH_WATER {
             self.drain(HIGH_WATER, &mut scratch.events);
         }
         let blocked = self.poll_write(cx, rt)?.is_pending();
+        if self.listing.is_some() && !blocked {
+            return Ok(Turn::Again);
+        }
         match self.phase {
             Phase::Open => match self.poll_read(cx, rt, scratch)? {
                 Poll::Ready(()) => Ok(Turn::Again),
@@ -282,6 +299,23 @@ where
                     },
                     Poll::Pending => Ok(Turn::Idle { blocked: true }),
                 }
+            }
+        }
+    }
+
+    /// Goes on with the list that is under way, as far as the outbox has room. Nothing else is put there
+    /// before it is done.
+    fn list(&mut self) {
+        while self.outbox.len() < HIGH_WATER
+            && let Some(mut listing) = self.listing.take()
+        {
+            let first = listing.next == Position::default();
+            let (names, next) = self.user.roster().page(listing.next, listing.end, PAGE);
+            let last = next.is_none();
+            self.outbox.push::<W>(&Event::Names { names, first, last });
+            if let Some(next) = next {
+                listing.next = next;
+                self.listing = Some(listing);
             }
         }
     }
@@ -327,7 +361,7 @@ where
         if self.was_let_go() {
             self.hold = None;
         }
-        if self.hold.is_some() || self.outbox.len() >= HIGH_WATER {
+        if self.hold.is_some() || self.listing.is_some() || self.outbox.len() >= HIGH_WATER {
             return Ok(Poll::Pending);
         }
         let Scratch {
@@ -372,7 +406,7 @@ where
     ) {
         let mut rest = input;
         while !rest.is_empty() {
-            if self.hold.is_some() || self.outbox.len() >= HIGH_WATER {
+            if self.hold.is_some() || self.listing.is_some() || self.outbox.len() >= HIGH_WATER {
                 self.unread = rest.to_vec();
                 return;
             }
@@ -408,8 +442,11 @@ where
                 }
                 Some(Action::List) => {
                     self.drain(usize::MAX, events);
-                    let listing = self.user.listing();
-                    self.outbox.push_shared::<W>(&listing);
+                    self.listing = Some(Box::new(Listing {
+                        next: Position::default(),
+                        end: self.user.roster().end(),
+                    }));
+                    self.list();
                 }
                 Some(Action::Reply(reply)) => self.reply(&reply, events),
                 Some(Action::Quit) => {
@@ -491,10 +528,13 @@ where
     fn end(&mut self, why: End, now: Instant) {
         let name = self.user.leave();
         let mut lost = 0;
-        if let End::TooSlow = why {
+        // A list that is cut off leaves an unfinished line, and nothing can be said after it.
+        let torn = self.listing.take().is_some();
+        if torn || matches!(why, End::TooSlow) {
             let (events, waiting) = self.mailbox().clear();
             wake_all(waiting);
             lost = events;
+            self.seen = self.mailbox().awake();
         } else {
             // Once closed, nothing can come in behind the last taking.
             drop(self.mailbox().close(CloseReason::Ended));
@@ -503,7 +543,7 @@ where
         }
         log!(DEBUG, peer = %self.peer, name = name.as_ref().map(display), "ends: {why}");
         if lost > 0 {
-            log!(WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected: it reads too slowly, its mailbox is full");
+            log!(WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected before it had read all its messages");
         }
         let notice = match why {
             End::PeerDone => None,
@@ -520,7 +560,7 @@ where
                 format!("the server has {max} connections and takes no more"),
             )),
         };
-        if let Some(notice) = notice {
+        if let Some(notice) = notice.filter(|_| !torn) {
             self.outbox.push::<W>(&notice);
         }
         self.unread = Vec::new();

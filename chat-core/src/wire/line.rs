@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2};
 
-use super::{Wire, WireError, WireKind, append_direct, append_error, append_names, text};
+use super::{Wire, WireError, append_direct, append_error, append_names, text};
 use crate::model::{Command, ErrorCode, Event, Verb};
 
 /// The `line` protocol, which a person can type: UTF-8 lines that end in LF or CRLF, fields separated
@@ -14,8 +14,6 @@ use crate::model::{Command, ErrorCode, Event, Verb};
 pub struct Line;
 
 impl Wire for Line {
-    const KIND: WireKind = WireKind::Line;
-
     fn frame_end(&self, input: &[u8]) -> Option<usize> {
         Some(memchr(b'\n', input)? + 1)
     }
@@ -59,7 +57,12 @@ impl Wire for Line {
     fn encode(event: &Event, out: &mut Vec<u8>) {
         match event {
             Event::Ack => out.extend_from_slice(b"ack"),
-            Event::Names(names) => append_names(names, out),
+            Event::Names { names, first, last } => {
+                append_names(names, *first, out);
+                if !last {
+                    return;
+                }
+            }
             Event::Direct { from, text } => append_direct(from, text, out),
             Event::Pong => out.extend_from_slice(b"pong"),
             Event::Bye => out.extend_from_slice(b"bye"),
@@ -164,9 +167,15 @@ mod tests {
         assert_eq!(encode(Event::Ack), "ack\n");
         assert_eq!(encode(Event::Pong), "pong\n");
         assert_eq!(encode(Event::Bye), "bye\n");
-        assert_eq!(encode(Event::Names([].into())), "\n");
-        let names = Event::Names([name("b"), name("a")].into());
-        assert_eq!(encode(names), "b,a\n");
+        let names = |names: &[&str], first, last| Event::Names {
+            names: names.iter().copied().map(name).collect(),
+            first,
+            last,
+        };
+        assert_eq!(encode(names(&[], true, true)), "\n");
+        assert_eq!(encode(names(&["b", "a"], true, true)), "b,a\n");
+        assert_eq!(encode(names(&["b", "a"], true, false)), "b,a");
+        assert_eq!(encode(names(&["c"], false, true)), ",c\n");
         let direct = Event::Direct {
             from: name("ada"),
             text: "hi".into(),

@@ -22,9 +22,6 @@ pub use seed::Seed;
 /// The value is the state of one connection; the server clones the one that it was given for each
 /// connection that it accepts.
 pub trait Wire: Clone + Send + 'static {
-    /// Which protocol this is; leave it alone unless this crate has a kind for it.
-    const KIND: WireKind = WireKind::Other;
-
     /// Finds the end of a frame: how many bytes of `input` belong to the frame that `input` begins or
     /// continues, its terminator included, and at least one. `None` if it does not end here.
     ///
@@ -57,31 +54,6 @@ pub trait Wire: Clone + Send + 'static {
 
     /// Appends the bytes of `event` to `out`; none if this protocol has no words for it.
     fn encode(event: &Event, out: &mut Vec<u8>);
-}
-
-/// The kinds of wire, so that an event for many connections is encoded once for each kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WireKind {
-    /// [`Line`].
-    Line,
-    /// [`Seed`].
-    Seed,
-    /// A wire from elsewhere. Its events are encoded for each connection anew.
-    Other,
-}
-
-impl WireKind {
-    /// How many kinds have a place for their encoding in an event.
-    pub(crate) const CACHED: usize = 2;
-
-    pub(crate) fn slot(self) -> Option<usize> {
-        match self {
-            Self::Line => Some(0),
-            Self::Seed => Some(1),
-            Self::Other => None,
-        }
-    }
 }
 
 /// Why a frame could not be read: the peer's mistake, to be told to the peer.
@@ -121,10 +93,10 @@ fn text(payload: &[u8]) -> Result<&str, WireError> {
     })
 }
 
-/// Appends `names`, separated by commas.
-fn append_names(names: &[UserName], out: &mut Vec<u8>) {
+/// Appends `names`, separated by commas, also from what was appended before unless they are the `first`.
+fn append_names(names: &[UserName], first: bool, out: &mut Vec<u8>) {
     for (i, name) in names.iter().enumerate() {
-        if i > 0 {
+        if i > 0 || !first {
             out.push(b',');
         }
         out.extend_from_slice(name.as_str().as_bytes());

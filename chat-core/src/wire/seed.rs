@@ -1,6 +1,6 @@
 //! The original protocol, as unframed as it was.
 
-use super::{Wire, WireError, WireKind, append_direct, append_error, append_names, text};
+use super::{Wire, WireError, append_direct, append_error, append_names, text};
 use crate::model::{Command, ErrorCode, Event, Verb};
 
 /// The `seed` protocol: exactly what the original chat server spoke.
@@ -16,8 +16,6 @@ use crate::model::{Command, ErrorCode, Event, Verb};
 pub struct Seed;
 
 impl Wire for Seed {
-    const KIND: WireKind = WireKind::Seed;
-
     fn frame_end(&self, input: &[u8]) -> Option<usize> {
         Some(input.len())
     }
@@ -60,7 +58,7 @@ impl Wire for Seed {
     fn encode(event: &Event, out: &mut Vec<u8>) {
         match event {
             Event::Ack => out.extend_from_slice(b"ack"),
-            Event::Names(names) => append_names(names, out),
+            Event::Names { names, first, .. } => append_names(names, *first, out),
             Event::Direct { from, text } => append_direct(from, text, out),
             Event::Error {
                 verb: Some(Verb::Register),
