@@ -20,7 +20,6 @@ use chinwag::{
     tokio::{TokioIo, connect},
 };
 use clap::Parser;
-use futures::StreamExt;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 use tokio::{net::TcpStream, select, sync::mpsc, time::timeout};
 

@@ -28,7 +28,6 @@ use chinwag::{
 };
 use clap::Parser;
 use fastrand::Rng;
-use futures::StreamExt;
 use tokio::{
     net::{self, TcpStream},
     signal::ctrl_c,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use chinwag::{
-    Hub, Listener, Server,
+    Hub, Server,
     tokio::{TcpListener, TokioRuntime},
     wire::{Line, Seed},
 };

@@ -30,13 +30,12 @@
 //! # #[cfg(feature = "tokio")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use chinwag::{Hub, Listener, Server, tokio::{TcpListener, TokioRuntime}, wire::Line};
+//! # use chinwag::{Hub, Server, tokio::{TcpListener, TokioRuntime}, wire::Line};
 //! # let listener = TcpListener::bind("127.0.0.1:0").await?;
-//! # let addr = listener.local_addr()?.tcp().ok_or("it is a TCP listener")?;
+//! # let addr = listener.local_addr()?;
 //! # let server = Server::new(Hub::new()).listen(listener, Line::default());
 //! # tokio::spawn(server.run_until(std::future::pending::<()>(), TokioRuntime::current()));
 //! use chinwag::Received;
-//! use futures::StreamExt;
 //!
 //! let ada = chinwag::tokio::connect(addr).await?;
 //! ada.register("ada").await?;

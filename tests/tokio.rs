@@ -19,12 +19,11 @@ use std::{
 };
 
 use chinwag::{
-    Client, Hub, Limits, Listener, Received, Runtime, Server,
+    Client, Hub, Limits, Received, Runtime, Server,
     tokio::{TcpListener, TokioIo, TokioRuntime, TokioSleep, UnixListener},
     wire::{Line, Seed},
 };
 use chinwag_testkit::Peer;
-use futures::StreamExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, UnixStream},
@@ -40,7 +39,7 @@ async fn in_time<T>(work: impl Future<Output = T>) -> T {
 
 async fn bind() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap().tcp().unwrap();
+    let addr = listener.local_addr().unwrap();
     (listener, addr)
 }
 

@@ -1,8 +1,9 @@
 //! A client of the `line` protocol, over any byte stream and on any runtime.
 //!
 //! ```
-//! use chinwag_core::client::{Client, ClientError, Received};
-//! use futures::{AsyncRead, AsyncWrite, StreamExt};
+//! # extern crate chinwag_core as chinwag;
+//! use chinwag::client::{Client, ClientError, Received};
+//! use futures::{AsyncRead, AsyncWrite};
 //!
 //! /// Greets everyone, and answers whoever speaks.
 //! async fn greeter<Io>(io: Io) -> Result<(), ClientError>
@@ -62,6 +63,12 @@ use waiters::{News, Waiter, Waiters};
 /// The client needs no runtime and spawns nothing. Whichever future of it is awaited, or whichever
 /// [`Inbox`] is polled, writes and reads for all of them. While nobody waits, nothing is read or written.
 ///
+/// # Staying connected
+///
+/// The server closes a connection that sends nothing for long ([`Timeouts::idle`](crate::Timeouts::idle): an
+/// hour unless set), and receiving does not count. A client that mostly listens calls [`ping`](Self::ping)
+/// now and then. Before such an end the inbox yields [`Received::Refused`] with the code `timed-out`.
+///
 /// # Bounds
 ///
 /// Messages that nobody has taken from an [`Inbox`] wait in one queue, which holds at most
@@ -89,7 +96,8 @@ struct Shared<Io> {
 /// Makes a [`Client`] with other limits than the usual ones.
 ///
 /// ```
-/// use chinwag_core::client::ClientBuilder;
+/// # extern crate chinwag_core as chinwag;
+/// use chinwag::client::ClientBuilder;
 /// # fn doc<Io: futures::AsyncRead + futures::AsyncWrite + Unpin + Send>(io: Io) {
 /// let client = ClientBuilder::new().max_line(65_536).build(io);
 /// # }
@@ -461,6 +469,17 @@ pub struct Inbox<Io> {
     client: Client<Io>,
     waiter: Waiter,
     ended: bool,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Inbox<Io> {
+    /// The next event; `None` when the server has closed the connection. Dropping the future loses none.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection has ended, if it did in any other way. Nothing follows an error.
+    pub async fn next(&mut self) -> Option<Result<Received, ClientError>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Stream for Inbox<Io> {

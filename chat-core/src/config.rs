@@ -7,12 +7,13 @@ use thiserror::Error;
 /// How much of everything there may be.
 ///
 /// ```
-/// use chinwag_core::Limits;
+/// # extern crate chinwag_core as chinwag;
+/// use chinwag::Limits;
 ///
 /// let limits = Limits::builder().max_line(1024).max_connections(500).build()?;
 /// assert_eq!(limits.max_line(), 1024);
 /// assert!(Limits::builder().max_line(0).build().is_err());
-/// # Ok::<(), chinwag_core::ConfigError>(())
+/// # Ok::<(), chinwag::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -112,12 +113,13 @@ impl LimitsBuilder {
 /// How long the server waits for what. `None` is for ever.
 ///
 /// ```
+/// # extern crate chinwag_core as chinwag;
 /// use std::time::Duration;
-/// use chinwag_core::Timeouts;
+/// use chinwag::Timeouts;
 ///
 /// let timeouts = Timeouts::builder().idle(None).build()?;
 /// assert_eq!(timeouts.register(), Some(Duration::from_secs(30)));
-/// # Ok::<(), chinwag_core::ConfigError>(())
+/// # Ok::<(), chinwag::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {

@@ -16,9 +16,9 @@
 //! # A chat in memory
 //!
 //! ```
-//! use chinwag_core::{Client, Hub, Received, Server, wire::Line};
+//! # extern crate chinwag_core as chinwag;
+//! use chinwag::{Client, Hub, Received, Server, wire::Line};
 //! use chinwag_testkit::{MemoryNet, VirtualRuntime};
-//! use futures::StreamExt;
 //!
 //! let rt = VirtualRuntime::new(1);
 //! let net = MemoryNet::new();
@@ -34,11 +34,11 @@
 //!     ada.send("bob", "hello").await?;
 //!     let message = bob.incoming().next().await.expect("the server is up")?;
 //!     assert_eq!(message, Received::Message { from: "ada".into(), text: "hello".into() });
-//!     Ok::<(), chinwag_core::ClientError>(())
+//!     Ok::<(), chinwag::ClientError>(())
 //! };
 //! let chat = async { chat.await.expect("everyone is there") };
 //! rt.block_on(server.run_until(chat, rt.clone()))?;
-//! # Ok::<(), chinwag_core::ServerError>(())
+//! # Ok::<(), chinwag::ServerError>(())
 //! ```
 //!
 //! # Features

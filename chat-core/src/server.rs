@@ -30,7 +30,8 @@ use crate::{
 /// Serves a [`Hub`] on any number of listeners, each with its own wire.
 ///
 /// ```
-/// use chinwag_core::{Hub, Server, wire::{Line, Seed}};
+/// # extern crate chinwag_core as chinwag;
+/// use chinwag::{Hub, Server, wire::{Line, Seed}};
 /// # use chinwag_testkit::{MemoryNet, VirtualRuntime};
 /// # let (net, rt) = (MemoryNet::new(), VirtualRuntime::new(1));
 /// # let ctrl_c = async {};
@@ -41,7 +42,7 @@ use crate::{
 ///     .listen(net.listen("seed"), Seed::default())
 ///     .run_until(ctrl_c, rt)
 ///     .await?;
-/// # Ok::<(), chinwag_core::ServerError>(())
+/// # Ok::<(), chinwag::ServerError>(())
 /// # }).unwrap();
 /// ```
 #[must_use = "a server does nothing until `run_until` is awaited"]

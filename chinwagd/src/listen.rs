@@ -236,7 +236,7 @@ impl fmt::Display for Bound {
 impl Socket {
     fn local_addr(&self) -> io::Result<Addr> {
         match self {
-            Self::Tcp(socket) => socket.local_addr(),
+            Self::Tcp(socket) => socket.local_addr().map(Addr::from),
             #[cfg(unix)]
             Self::Unix(socket) => socket.local_addr(),
         }

@@ -57,7 +57,7 @@ fn split_at_every_byte() {
             ada.send(second).await;
             let heard = ada.rest().await;
             let unknown =
-                "error,unknown-command,the commands are register, list, chat, ping and quit";
+                "error,unknown-command,try register,NAME  list,friends  chat,NAME,TEXT  ping  quit";
             assert_eq!(
                 heard,
                 format!("ack\nada\nada says zażółć\n{unknown}\npong\nbye\n")

@@ -26,7 +26,7 @@ pub struct TcpListener {
 
 impl TcpListener {
     /// Listens on the first of the addresses that works. Port 0 takes a free port, which
-    /// [`local_addr`](Listener::local_addr) tells.
+    /// [`local_addr`](Self::local_addr) tells.
     ///
     /// # Errors
     ///
@@ -40,6 +40,15 @@ impl TcpListener {
             }
         }
         Err(last_error.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+    }
+
+    /// Where it listens, with the real port when it was bound to port 0.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 }
 

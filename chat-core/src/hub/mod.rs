@@ -27,12 +27,13 @@ pub(crate) use user::{Sent, User};
 /// two hubs in one program never meet.
 ///
 /// ```
-/// use chinwag_core::{Hub, Limits};
+/// # extern crate chinwag_core as chinwag;
+/// use chinwag::{Hub, Limits};
 ///
 /// let limits = Limits::builder().max_connections(1_000).build()?;
 /// let hub = Hub::builder().limits(limits).build();
 /// assert!(hub.users().is_empty());
-/// # Ok::<(), chinwag_core::ConfigError>(())
+/// # Ok::<(), chinwag::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct Hub {

@@ -17,13 +17,14 @@ use thiserror::Error;
 /// A clone shares the text.
 ///
 /// ```
-/// use chinwag_core::UserName;
+/// # extern crate chinwag_core as chinwag;
+/// use chinwag::UserName;
 ///
 /// let ada: UserName = "Ada".parse()?;
 /// assert_eq!(ada.as_str(), "Ada");
 /// assert_eq!(ada, "ADA");
 /// assert!("Ada Lovelace".parse::<UserName>().is_err());
-/// # Ok::<(), chinwag_core::NameError>(())
+/// # Ok::<(), chinwag::NameError>(())
 /// ```
 #[derive(Clone)]
 pub struct UserName(Arc<str>);

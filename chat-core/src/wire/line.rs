@@ -49,7 +49,7 @@ impl Wire for Line {
             _ => Err(WireError::new(
                 Verb::Unknown,
                 ErrorCode::UnknownCommand,
-                "the commands are register, list, chat, ping and quit",
+                "try register,NAME  list,friends  chat,NAME,TEXT  ping  quit",
             )),
         }
     }
