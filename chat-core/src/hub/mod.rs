@@ -12,6 +12,7 @@ use crate::{
     config::{Limits, Timeouts},
     connections::Places,
     model::UserName,
+    trace::LogQuota,
 };
 
 pub(crate) use mailbox::{CloseReason, Hold, Mailbox, wake_all};
@@ -46,6 +47,7 @@ struct Inner {
     limits: Limits,
     timeouts: Timeouts,
     places: Arc<Places>,
+    log_quota: LogQuota,
 }
 
 impl Hub {
@@ -138,6 +140,7 @@ impl HubBuilder {
                 limits: self.limits,
                 timeouts: self.timeouts,
                 places: Arc::new(Places::new(self.limits.max_connections())),
+                log_quota: LogQuota::default(),
             }),
         }
     }

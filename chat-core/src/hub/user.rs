@@ -11,6 +11,7 @@ use crate::{
     config::{Limits, Timeouts},
     error::HubError,
     model::{Event, UserName},
+    trace::LogQuota,
 };
 
 /// One connection's place in a hub: a mailbox, and a name once it has registered.
@@ -57,6 +58,10 @@ impl User {
 
     pub(crate) fn timeouts(&self) -> &Timeouts {
         &self.hub.timeouts
+    }
+
+    pub(crate) fn log_quota(&self) -> &LogQuota {
+        &self.hub.log_quota
     }
 
     pub(crate) fn name(&self) -> Option<&UserName> {

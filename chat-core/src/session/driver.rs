@@ -25,7 +25,7 @@ use crate::{
     model::{ErrorCode, Event, UserName, Verb},
     net::{Addr, Incoming},
     rt::{Runtime, Sleep, deadline_after},
-    trace::log,
+    trace::{LogQuota, log},
     wire::Wire,
 };
 
@@ -35,6 +35,10 @@ use crate::{
 /// leaves nothing of it in the hub.
 pub(crate) struct Connection<Io, W> {
     io: Io,
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(dead_code, reason = "it is only logged")
+    )]
     peer: Addr,
     machine: Machine<W>,
     user: User,
@@ -429,16 +433,16 @@ where
                     }
                     Err(error) => {
                         if error == HubError::NoSuchUser {
-                            log_limited(&mut self.logs_left, &self.peer, || {
+                            log_limited(&mut self.logs_left, self.user.log_quota(), now, || {
                                 log!(INFO, peer = %self.peer, from = self.user.name().map(display), "no user by the name {}", for_log(to));
                             });
                         }
-                        self.reply(&refusal(Verb::Chat, error), events);
+                        self.reply(&refusal(Verb::Chat, error), now, events);
                     }
                 },
                 Some(Action::Register(name)) => {
-                    let reply = self.register(name);
-                    self.reply(&reply, events);
+                    let reply = self.register(name, now);
+                    self.reply(&reply, now, events);
                 }
                 Some(Action::List) => {
                     self.drain(usize::MAX, events);
@@ -448,7 +452,7 @@ where
                     }));
                     self.list();
                 }
-                Some(Action::Reply(reply)) => self.reply(&reply, events),
+                Some(Action::Reply(reply)) => self.reply(&reply, now, events),
                 Some(Action::Quit) => {
                     self.end(End::Quit, now);
                     return;
@@ -457,11 +461,11 @@ where
         }
     }
 
-    fn register(&mut self, name: UserName) -> Event {
+    fn register(&mut self, name: UserName, now: Instant) -> Event {
         match self.user.register(name) {
             Ok(()) => {
                 self.machine.registered();
-                log_limited(&mut self.logs_left, &self.peer, || {
+                log_limited(&mut self.logs_left, self.user.log_quota(), now, || {
                     log!(INFO, peer = %self.peer, name = self.user.name().map(display), "registered");
                 });
                 Event::Ack
@@ -472,7 +476,7 @@ where
 
     /// Answers, after what the peer has brought about so far. A refusal that the wire has no words for is
     /// logged instead, unless it has been.
-    fn reply(&mut self, event: &Event, events: &mut Vec<Event>) {
+    fn reply(&mut self, event: &Event, now: Instant, events: &mut Vec<Event>) {
         self.drain(usize::MAX, events);
         let said = self.outbox.push::<W>(event);
         if let Event::Error {
@@ -481,7 +485,7 @@ where
             && said == 0
             && *code != ErrorCode::NoSuchUser
         {
-            log_limited(&mut self.logs_left, &self.peer, || {
+            log_limited(&mut self.logs_left, self.user.log_quota(), now, || {
                 log!(INFO, peer = %self.peer, name = self.user.name().map(display), "refused, {code}: {explanation}");
             });
         }
@@ -659,13 +663,10 @@ fn for_log(text: &str) -> String {
     start.flat_map(char::escape_debug).collect()
 }
 
-/// Logs, unless this peer has been logged often enough.
-fn log_limited(logs_left: &mut u8, peer: &Addr, log: impl FnOnce()) {
-    if let Some(left) = logs_left.checked_sub(1) {
-        *logs_left = left;
+/// Logs, unless this peer, or all peers together, have been logged often enough.
+fn log_limited(logs_left: &mut u8, quota: &LogQuota, now: Instant, log: impl FnOnce()) {
+    if *logs_left > 0 && quota.take(now) {
+        *logs_left -= 1;
         log();
-        if left == 0 {
-            log!(INFO, %peer, "not logged any further");
-        }
     }
 }
