@@ -592,38 +592,10 @@ fn a_panic_forgets_nobody_who_was_written_to() {
         ada.send("chat,bob,last words\nbreak\n").await;
         bob.hears("> ada says last words").await;
         ada.is_closed().await;
+        // A timer would wake him in the end.
+        assert!(rt.elapsed() < seconds(1));
     });
     assert_eq!(rt.panics(), 1);
-}
-
-/// A full mailbox and a good-bye in one go: there is one last word.
-#[test]
-fn a_connection_ends_once() {
-    let hub = || {
-        let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
-        let timeouts = Timeouts::builder().patience(Duration::ZERO).build();
-        Hub::builder()
-            .limits(limits)
-            .timeouts(timeouts.unwrap())
-            .build()
-    };
-    Chat::run(hub, async |chat| {
-        for _ in 0..10 {
-            let mut eve = chat.user("eve").await;
-            let long = "x".repeat(3000);
-            eve.send(format!(
-                "chat,eve,x\nchat,eve,{long}\nchat,eve,{long}\nquit\n"
-            ))
-            .await;
-            let heard = eve.rest().await;
-            let last = heard.lines().last().unwrap();
-            assert!(last == "bye" || last.starts_with("error,full,"), "{heard}");
-            let last_words = heard
-                .lines()
-                .filter(|line| *line == "bye" || line.starts_with("error,full,"));
-            assert_eq!(last_words.count(), 1, "{heard}");
-        }
-    });
 }
 
 /// A reader that goes on reading, but not fast enough for the first patience, is waited for.

@@ -272,7 +272,7 @@ where
         scratch: &mut Scratch,
     ) -> io::Result<Turn> {
         self.list();
-        if self.listing.is_none() && self.outbox.len() < HIGH_WATER {
+        if self.outbox.len() < HIGH_WATER {
             self.drain(HIGH_WATER, &mut scratch.events);
         }
         let blocked = self.poll_write(cx, rt)?.is_pending();
@@ -307,8 +307,8 @@ where
         }
     }
 
-    /// Goes on with the list that is under way, as far as the outbox has room. Nothing else is put there
-    /// before it is done.
+    /// Goes on with the list that is under way, as far as the outbox has room. Afterwards it is done or
+    /// there is no room, so that nothing else can get into the middle of it.
     fn list(&mut self) {
         while self.outbox.len() < HIGH_WATER
             && let Some(mut listing) = self.listing.take()
@@ -410,7 +410,7 @@ where
     ) {
         let mut rest = input;
         while !rest.is_empty() {
-            if self.hold.is_some() || self.listing.is_some() || self.outbox.len() >= HIGH_WATER {
+            if self.hold.is_some() || self.outbox.len() >= HIGH_WATER {
                 self.unread = rest.to_vec();
                 return;
             }
