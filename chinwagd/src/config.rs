@@ -2,7 +2,10 @@
 //! that over the default.
 
 use std::{
+    env,
+    ffi::OsString,
     fmt, fs,
+    num::{IntErrorKind, ParseIntError},
     path::{Path, PathBuf},
     str::FromStr,
     thread,
@@ -11,8 +14,8 @@ use std::{
 
 use chinwag::{ConfigError, Limits, Timeouts};
 use clap::{
-    Args, Parser,
-    error::{Error as ClapError, ErrorKind},
+    Args, CommandFactory, Parser,
+    error::{ContextKind, ContextValue, Error as ClapError, ErrorKind},
 };
 use serde::Deserialize;
 
@@ -33,6 +36,8 @@ pub(crate) struct Config {
     /// Where to listen; at least one.
     pub(crate) listen: Vec<Endpoint>,
     pub(crate) limits: Limits,
+    /// Whether somebody asked for that many connections, or it is the default, which may be lowered.
+    pub(crate) max_connections_set: bool,
     pub(crate) timeouts: Timeouts,
     /// How many threads serve connections, from 1 to 1,024.
     pub(crate) threads: usize,
@@ -40,9 +45,10 @@ pub(crate) struct Config {
 
 /// Reads the command line, the environment, and the file that they name.
 pub(crate) fn load() -> Result<Order, Failure> {
-    let line = match CommandLine::try_parse() {
+    let args: Vec<_> = env::args_os().collect();
+    let line = match CommandLine::try_parse_from(&args) {
         Ok(line) => line,
-        Err(error) => return not_parsed(&error),
+        Err(error) => return not_parsed(&error, &args),
     };
     // Each layer is checked by itself, so that a mistake is told with where it was made, even when
     // another layer covers it.
@@ -65,7 +71,12 @@ pub(crate) fn load() -> Result<Order, Failure> {
 const EXAMPLES: &str = "\
 Start it, and talk to it:
   chinwagd
-  nc 127.0.0.1 4000          then type: register,ada  list,friends  chat,ada,hello  quit
+  nc 127.0.0.1 4000
+then type, each on its own line:
+  register,ada
+  list,friends
+  chat,ada,hello
+  quit
 
 Listen elsewhere:
   chinwagd --listen line://0.0.0.0:4000 --listen line+unix:///run/chinwag.sock
@@ -88,13 +99,15 @@ than 5 s. A second signal ends it at once.
 Exit codes: 0 after a shutdown; 1 for a bad file or an address that cannot be had; 2 for a bad flag or
 environment variable; 130 and 143 after a second SIGINT or SIGTERM.
 
-More is in the source: README.md, and docs/protocol.md for what clients say.
+More is in the source: README.md, chinwagd/chinwag.example.toml for a file with all settings, and
+docs/protocol.md for what clients say.
 ";
 
 /// A chat server: names and direct messages, over TCP and Unix sockets.
 #[derive(Debug, Parser)]
 #[command(name = "chinwagd", version, after_long_help = EXAMPLES)]
 #[command(after_help = "Try --help for examples, the file and the exit codes.")]
+#[command(next_line_help = true, mut_args = |arg| arg.hide_env_values(true))]
 struct CommandLine {
     #[command(flatten)]
     settings: Settings,
@@ -103,7 +116,7 @@ struct CommandLine {
     #[arg(long, value_name = "FILE", env = "CHINWAG_CONFIG")]
     config: Option<PathBuf>,
 
-    /// Check all settings, say `configuration ok`, and end
+    /// Check all settings, say `configuration ok`, and end; the addresses are not tried
     #[arg(long)]
     check_config: bool,
 }
@@ -119,48 +132,48 @@ struct Settings {
         value_delimiter = ','
     )]
     #[arg(help = format!(
-        "Where to listen; may be repeated, or hold several with commas between [default: {}]",
+        "Where to listen; may be repeated, or hold several with commas between\n[default: {}]",
         Endpoint::defaults().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     ))]
     listen: Option<Vec<Endpoint>>,
 
-    #[arg(long, value_name = "N", env = "CHINWAG_MAX_CONNECTIONS")]
+    #[arg(long, value_name = "N", env = "CHINWAG_MAX_CONNECTIONS", value_parser = whole_number)]
     #[arg(help = format!(
-        "The most connections at once; one more is told `full` [default: {}]",
+        "The most connections at once; one more is told `full`\n[default: {}]",
         Limits::default().max_connections()
     ))]
     max_connections: Option<usize>,
 
-    #[arg(long, value_name = "BYTES", env = "CHINWAG_MAX_LINE")]
+    #[arg(long, value_name = "BYTES", env = "CHINWAG_MAX_LINE", value_parser = whole_number)]
     #[arg(help = format!(
-        "The longest line that a client may send [default: {}]",
+        "The longest line that a client may send\n[default: {}]",
         Limits::default().max_line()
     ))]
     max_line: Option<usize>,
 
-    #[arg(long, value_name = "BYTES", env = "CHINWAG_MAILBOX_BYTES")]
+    #[arg(long, value_name = "BYTES", env = "CHINWAG_MAILBOX_BYTES", value_parser = whole_number)]
     #[arg(help = format!(
-        "How much may wait for a client that reads slowly, before it is disconnected [default: {}]",
+        "How much may wait for a client that reads slowly, before it is disconnected\n[default: {}]",
         Limits::default().mailbox_bytes()
     ))]
     mailbox_bytes: Option<usize>,
 
     #[arg(long, value_name = "TIME", env = "CHINWAG_IDLE_TIMEOUT")]
     #[arg(help = format!(
-        "How long a client may send nothing, like 30s or 1h, or `off` [default: {}]",
+        "How long a client may send nothing, like 30s or 1h; `off` or `never` is for ever\n[default: {}]",
         Wait(Timeouts::default().idle())
     ))]
     idle_timeout: Option<Wait>,
 
     #[arg(long, value_name = "TIME", env = "CHINWAG_REGISTER_TIMEOUT")]
     #[arg(help = format!(
-        "How long a client may have no name, like 30s or 1h, or `off` [default: {}]",
+        "How long a client may have no name, like 30s or 1h; `off` or `never` is for ever\n[default: {}]",
         Wait(Timeouts::default().register())
     ))]
     register_timeout: Option<Wait>,
 
-    /// How many threads serve [default: as many as there are processors]
-    #[arg(long, value_name = "N", env = "CHINWAG_THREADS")]
+    #[arg(long, value_name = "N", env = "CHINWAG_THREADS", value_parser = whole_number)]
+    #[arg(help = "How many threads serve\n[default: as many as there are processors]")]
     threads: Option<usize>,
 }
 
@@ -203,6 +216,7 @@ impl Settings {
         Ok(Config {
             listen: self.endpoints()?,
             limits: limits.build()?,
+            max_connections_set: self.max_connections.is_some(),
             timeouts: timeouts.build()?,
             threads: self.thread_count()?,
         })
@@ -233,6 +247,14 @@ fn in_range(key: &'static str, value: usize, max: usize) -> Result<usize, Config
             max,
         }),
     }
+}
+
+fn whole_number(text: &str) -> Result<usize, &'static str> {
+    text.parse()
+        .map_err(|error: ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow => "it is too large",
+            _ => "it is no whole number, like 4096",
+        })
 }
 
 /// How long to wait; `None` is for ever.
@@ -278,10 +300,14 @@ fn read(path: &Path) -> Result<Settings, Failure> {
         path: path.to_owned(),
         source,
     })?;
-    let settings: Settings = toml::from_str(&text).map_err(|error| Failure::BadFile {
-        path: path.to_owned(),
-        line: line_at(&text, error.span().map_or(0, |span| span.start)),
-        message: error.message().to_owned(),
+    let settings: Settings = toml::from_str(&text).map_err(|error| {
+        let line = line_at(&text, error.span().map_or(0, |span| span.start));
+        let content = text.lines().nth(line - 1).unwrap_or_default();
+        Failure::BadFile {
+            path: path.to_owned(),
+            line,
+            message: advise(error.message(), content),
+        }
     })?;
     settings
         .resolve()
@@ -298,8 +324,33 @@ fn line_at(text: &str, position: usize) -> usize {
     1 + before.filter(|&byte| byte == b'\n').count()
 }
 
+/// What the parser said of this line, and what should stand there if the parser cannot know.
+fn advise(message: &str, line: &str) -> String {
+    if let Some((key, known)) = message
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split_once('`'))
+    {
+        let meant = key.replace('_', "-");
+        return match known.contains(&format!("`{meant}`")) {
+            true => format!("unknown field `{key}`; did you mean {meant}?"),
+            false => message.to_owned(),
+        };
+    }
+    let (key, value) = line.split_once('=').unwrap_or_default();
+    let value = value.trim_start();
+    match key.trim() {
+        "idle-timeout" | "register-timeout" if !value.starts_with(['"', '\'']) => {
+            format!("{message}; it is a time like \"30s\" or \"1h\", or \"off\", in quotes")
+        }
+        "listen" if !value.starts_with('[') => {
+            format!("{message}; it is a list like [\"line://127.0.0.1:4000\"]")
+        }
+        _ => message.to_owned(),
+    }
+}
+
 /// What to do with a command line that sets nothing: it asks for help, or is wrong.
-fn not_parsed(error: &ClapError) -> Result<Order, Failure> {
+fn not_parsed(error: &ClapError, args: &[OsString]) -> Result<Order, Failure> {
     let text = error.to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Order::Print(text)),
@@ -308,15 +359,36 @@ fn not_parsed(error: &ClapError) -> Result<Order, Failure> {
             let end = advice.iter().filter_map(|advice| text.find(advice)).min();
             let what = &text[..end.unwrap_or(text.len())];
             let what = what.strip_prefix("error: ").unwrap_or(what);
-            Err(Failure::Usage(what.to_owned()))
+            Err(Failure::Usage(match variable(error, args) {
+                Some(variable) => format!("{variable}: {what}"),
+                None => what.to_owned(),
+            }))
         }
     }
 }
 
+/// The variable that the bad value is from, unless it is from a flag: of that alone the parser speaks.
+fn variable(error: &ClapError, args: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = usage.split(' ').next()?;
+    let with_value = format!("{flag}=");
+    let is_given =
+        |arg: &OsString| arg == flag || arg.as_encoded_bytes().starts_with(with_value.as_bytes());
+    if args.iter().any(is_given) {
+        return None;
+    }
+    let command = CommandLine::command();
+    let name = flag.strip_prefix("--")?;
+    let arg = command
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(name))?;
+    Some(arg.get_env()?.to_str()?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn file(text: &str) -> Settings {
@@ -325,9 +397,10 @@ mod tests {
 
     fn flags(flags: &[&str]) -> Result<Settings, String> {
         let line = ["chinwagd"].into_iter().chain(flags.iter().copied());
-        match CommandLine::try_parse_from(line) {
+        let line: Vec<_> = line.map(OsString::from).collect();
+        match CommandLine::try_parse_from(&line) {
             Ok(line) => Ok(line.settings),
-            Err(error) => Err(not_parsed(&error).unwrap_err().to_string()),
+            Err(error) => Err(not_parsed(&error, &line).unwrap_err().to_string()),
         }
     }
 
@@ -390,6 +463,9 @@ mod tests {
     fn the_example_file_holds_the_defaults() {
         let example = file(include_str!("../chinwag.example.toml"));
         assert!(example.max_line.is_some() && example.listen.is_some());
+        let connections = Limits::default().max_connections();
+        let unset = format!("\n# max-connections = {connections}\n");
+        assert!(include_str!("../chinwag.example.toml").contains(&unset));
         let example = example.resolve().unwrap();
         let defaults = Settings::default().resolve().unwrap();
         assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
@@ -435,7 +511,11 @@ mod tests {
             ),
             (
                 &["--max-line", "x"],
-                "invalid value 'x' for '--max-line <BYTES>'",
+                "invalid value 'x' for '--max-line <BYTES>': it is no whole number, like 4096;",
+            ),
+            (
+                &["--max-line", "99999999999999999999"],
+                "invalid value '99999999999999999999' for '--max-line <BYTES>': it is too large",
             ),
             (
                 &["--max-line=-1"],
@@ -453,6 +533,16 @@ mod tests {
             let error = flags(line).unwrap_err();
             assert!(error.starts_with(said), "{error}");
             assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_help_is_not_too_wide() {
+        let mut command = CommandLine::command();
+        for help in [command.render_help(), command.render_long_help()] {
+            for line in help.to_string().lines() {
+                assert!(line.chars().count() <= 104, "{line}");
+            }
         }
     }
 

@@ -32,6 +32,16 @@ pub(crate) enum Failure {
         endpoint: Endpoint,
         source: io::Error,
     },
+    #[error(
+        "cannot listen on {endpoint}: {}; choose another with --listen",
+        plain(source)
+    )]
+    PortInUse {
+        endpoint: Endpoint,
+        source: io::Error,
+    },
+    #[error("cannot listen on {endpoint}: there is a file at that path that is no socket")]
+    NoSocket { endpoint: Endpoint },
     #[error("cannot start: {}", plain(.0))]
     System(#[source] io::Error),
     #[error(transparent)]
@@ -49,6 +59,8 @@ impl Failure {
             | Self::BadFile { .. }
             | Self::OutOfRangeInFile { .. }
             | Self::Listen { .. }
+            | Self::PortInUse { .. }
+            | Self::NoSocket { .. }
             | Self::System(_)
             | Self::Server(_)
             | Self::Crashed(_) => 1,

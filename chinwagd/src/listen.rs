@@ -3,7 +3,7 @@
 use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -44,7 +44,9 @@ enum Place {
 /// What is wrong with the spelling of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum EndpointError {
-    #[error("it is SCHEME://ADDR, for example line://127.0.0.1:4000")]
+    #[error(
+        "it is SCHEME://ADDR, for example line://127.0.0.1:4000 or line+unix:///run/chinwag.sock"
+    )]
     NoScheme,
     #[error("the schemes are line, seed, line+unix and seed+unix")]
     UnknownScheme,
@@ -90,11 +92,32 @@ impl Endpoint {
                 socket,
             })
         });
-        bound.map_err(|source| Failure::Listen {
-            endpoint: self.clone(),
-            source,
-        })
+        bound.map_err(|source| self.not_bound(source))
     }
+
+    /// The failure that helps most. To the system, all that is in the way is an address in use.
+    fn not_bound(&self, source: io::Error) -> Failure {
+        let endpoint = self.clone();
+        if source.kind() != io::ErrorKind::AddrInUse {
+            return Failure::Listen { endpoint, source };
+        }
+        match &self.place {
+            Place::Tcp(_) => Failure::PortInUse { endpoint, source },
+            Place::Unix(path) if is_no_socket(path) => Failure::NoSocket { endpoint },
+            Place::Unix(_) => Failure::Listen { endpoint, source },
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_no_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket())
+}
+
+#[cfg(not(unix))]
+fn is_no_socket(_path: &Path) -> bool {
+    false
 }
 
 impl FromStr for Endpoint {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chinwag::{Hub, Server, tokio::TokioRuntime};
+use chinwag::{Hub, Limits, Server, tokio::TokioRuntime};
 use tokio::{
     runtime,
     sync::oneshot,
@@ -48,14 +48,14 @@ async fn serve(config: &Config) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    raise_file_limit(config.limits.max_connections());
+    let limits = fit_file_limit(config)?;
     let announcement: String = bound
         .iter()
         .map(|bound| format!("listening {bound}\n"))
         .collect();
 
     let hub = Hub::builder()
-        .limits(config.limits)
+        .limits(limits)
         .timeouts(config.timeouts)
         .build();
     let server = bound
@@ -69,7 +69,7 @@ async fn serve(config: &Config) -> Result<ExitCode, Failure> {
     let mut serving = task::spawn(server.run_until(stopped, TokioRuntime::current()));
     info!(
         threads = config.threads,
-        max_connections = config.limits.max_connections(),
+        max_connections = limits.max_connections(),
         "chinwagd {} is up",
         env!("CARGO_PKG_VERSION")
     );
@@ -108,15 +108,53 @@ fn finish(ended: Result<Result<(), chinwag::ServerError>, JoinError>) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// Takes as many open files as the system allows, and warns if that is too few for `connections`.
-fn raise_file_limit(connections: usize) {
+/// Takes as many open files as the system allows. If that is too few, it lowers max-connections where
+/// that is only the default, and warns where it was asked for.
+fn fit_file_limit(config: &Config) -> Result<Limits, Failure> {
+    let limits = config.limits;
+    let connections = limits.max_connections();
     let needed = OTHER_FILES.saturating_add(connections as u64);
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) if limit < needed => warn!(
-            "max-connections is {connections}, but the system allows only {limit} open files; \
+    let allowed = match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(allowed) => allowed,
+        Err(error) => {
+            warn!("cannot raise the limit of open files: {error}");
+            return Ok(limits);
+        }
+    };
+    if allowed >= needed {
+        return Ok(limits);
+    }
+    if config.max_connections_set {
+        warn!(
+            "max-connections is {connections}, but the system allows only {allowed} open files; \
              raise that (ulimit -Hn, LimitNOFILE=) to {needed}, or lower max-connections"
-        ),
-        Ok(_) => {}
-        Err(error) => warn!("cannot raise the limit of open files: {error}"),
+        );
+        return Ok(limits);
+    }
+    let connections = connections_within(allowed);
+    info!("max-connections is {connections}, as the system allows {allowed} open files");
+    Limits::builder()
+        .max_connections(connections)
+        .max_line(limits.max_line())
+        .mailbox_bytes(limits.mailbox_bytes())
+        .build()
+        .map_err(Failure::OutOfRange)
+}
+
+/// How many connections fit beside the other files. Where hardly anything is allowed it is half, as
+/// those rarely need all of what is kept for them.
+fn connections_within(files: u64) -> usize {
+    let connections = files.saturating_sub(OTHER_FILES).max(files / 2).max(1);
+    usize::try_from(connections).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_files_keep_their_room() {
+        let fits = [20_000, 512, 100, 1, 0].map(connections_within);
+        assert_eq!(fits, [19_872, 384, 50, 1, 1]);
     }
 }

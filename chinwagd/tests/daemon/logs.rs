@@ -28,16 +28,14 @@ fn a_log_that_nobody_reads_stalls_nobody() {
     assert_eq!(chinwagd.exit_code(), Some(0));
 }
 
-/// Makes it log more than may wait, which is a megabyte: every message to nobody is a line.
+/// Makes it log more than may wait, which is a megabyte. What a peer says is logged only so often, but
+/// that it comes and goes always is, with its name.
 fn fill_the_log(chinwagd: &Chinwagd) {
-    let to_nobody = format!("chat,{}", "x".repeat(40));
-    for _ in 0..600 {
-        let mut ada = chinwagd.user("ada");
-        for _ in 0..17 {
-            assert!(ada.ask(&to_nobody).starts_with("error,"));
-        }
-        assert_eq!(ada.ask("quit"), "bye");
-        ada.hears_the_end();
+    let name = "x".repeat(32);
+    for _ in 0..4500 {
+        let mut user = chinwagd.user(&name);
+        assert_eq!(user.ask("quit"), "bye");
+        user.hears_the_end();
     }
 }
 
@@ -75,6 +73,21 @@ fn a_warning_says_how_many_files_are_too_few() {
     let warning = log.find(|line| line.contains("WARN")).unwrap();
     assert!(warning.contains("max-connections is 1000"), "{warning}");
     assert!(warning.contains("only 256 open files"), "{warning}");
+}
+
+#[test]
+fn a_default_that_does_not_fit_is_lowered_without_a_warning() {
+    let mut command = with_ulimit("ulimit -n 256");
+    command.stderr(Stdio::piped());
+    let mut chinwagd = Chinwagd::spawn(&mut command, 2);
+    chinwagd.signal("INT");
+    assert_eq!(chinwagd.exit_code(), Some(0));
+    let mut log = String::new();
+    chinwagd.stderr().read_to_string(&mut log).unwrap();
+    let said = "max-connections is 128, as the system allows 256 open files";
+    assert!(log.contains(said), "{log}");
+    assert!(log.contains("max_connections=128"), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
 }
 
 #[cfg(target_os = "linux")]

@@ -102,6 +102,11 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let endpoint = format!("seed+unix://{path}");
     let refused = output(&mut command(&["--listen", &endpoint]));
     assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.contains("a file at that path that is no socket"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(path).unwrap(), "dear diary");
 }
 
@@ -152,7 +157,9 @@ fn a_port_in_use_is_not_taken() {
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(
         said,
-        format!("chinwagd: cannot listen on {endpoint}: Address already in use\n")
+        format!(
+            "chinwagd: cannot listen on {endpoint}: Address already in use; choose another with --listen\n"
+        )
     );
     assert_eq!(refused.status.code(), Some(1));
     // It does not say that it listens on the first before it has the second.

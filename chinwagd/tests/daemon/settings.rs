@@ -85,7 +85,19 @@ fn the_file_is_refused_in_one_line_with_code_1() {
             "max-line is 3, but must be from 64 to 1048576",
         ),
         ("threads = 0\n", "threads is 0, but must be from 1 to 1024"),
-        ("idle-timeout = 30\n", "line 1: "),
+        (
+            "max_connections = 3\n",
+            "line 1: unknown field `max_connections`; did you mean max-connections?",
+        ),
+        ("idle-timeout = 30\n", "in quotes"),
+        (
+            "\nregister-timeout = off\n",
+            "it is a time like \"30s\" or \"1h\", or \"off\", in quotes",
+        ),
+        (
+            "listen = 'line://a:1'\n",
+            "it is a list like [\"line://127.0.0.1:4000\"]",
+        ),
         ("idle-timeout = '30'\n", "line 1: \"30\": time unit needed"),
         ("idle-timeout = '0s'\n", "idle-timeout is zero"),
         ("listen = []\n", "listen is 0"),
@@ -153,11 +165,22 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         ("CHINWAG_MAILBOX_BYTES", "", "''"),
         ("CHINWAG_IDLE_TIMEOUT", "1", "time unit needed"),
         ("CHINWAG_REGISTER_TIMEOUT", "0s", "register-timeout is zero"),
-        ("CHINWAG_THREADS", "two", "'two'"),
+        (
+            "CHINWAG_THREADS",
+            "two",
+            "CHINWAG_THREADS: invalid value 'two' for '--threads <N>': it is no whole number",
+        ),
         ("RUST_LOG", "chinwag=loud", "RUST_LOG"),
     ] {
         refused(&[], &[(variable, value)], 2, said);
     }
+    // A bad flag is not blamed on the environment.
+    refused(
+        &["--threads=three"],
+        &[("CHINWAG_THREADS", "two")],
+        2,
+        "chinwagd: invalid value 'three'",
+    );
     // What the environment says in CHINWAG_CONFIG is a file, whose being there is another matter.
     refused(
         &[],
@@ -197,6 +220,9 @@ fn help_and_version_are_answers() {
         "CHINWAG_MAILBOX_BYTES",
         "nc 127.0.0.1 4000",
         "130 and 143",
+        "[env: CHINWAG_LISTEN]",
+        "`never`",
+        "chinwag.example.toml",
     ] {
         assert!(help.contains(needed), "{needed}");
     }
