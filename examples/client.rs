@@ -2,14 +2,18 @@
 //!
 //! A thread of its own edits lines, one task prints what arrives, and the main task obeys commands; the
 //! last two share one [`Client`]. Its input may also be a pipe:
-//! `printf '/list\n' | cargo run --example client`.
+//! `printf '/list\n' | cargo run --example client`; then it exits with 1 if anything was refused.
 
 use std::{
     error::Error,
     fmt::Write as _,
     io::{self, IsTerminal, Write as _},
+    net::Ipv6Addr,
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -21,7 +25,12 @@ use chinwag::{
 };
 use clap::Parser;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
-use tokio::{net::TcpStream, select, sync::mpsc, time::timeout};
+use tokio::{
+    net::TcpStream,
+    select,
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 const HELP: &str = "\
 /list            who is there
@@ -29,6 +38,12 @@ const HELP: &str = "\
 /msg NAME TEXT   send TEXT to NAME; so do `NAME: TEXT` and `@NAME TEXT`
 TEXT             send TEXT to whom the last one went
 /quit            leave; so do Ctrl-C and Ctrl-D";
+
+/// How long a server may take to accept the connection, and again to answer the first request.
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
+
+/// Far below the hour after which a server closes a connection that only listens.
+const PING_EVERY: Duration = Duration::from_secs(600);
 
 /// How long a server may take to say good-bye.
 const GOOD_BYE: Duration = Duration::from_secs(2);
@@ -50,7 +65,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Args::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("client: {}", explain(&*error));
             ExitCode::FAILURE
@@ -58,17 +73,24 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> Result<(), Box<dyn Error>> {
-    let client = connect(&args.addr).await?;
-    if let Some(name) = &args.name {
-        client.register(name).await?;
-    }
+async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
+    let client = arrive(&args).await?;
+    let at_terminal = io::stdin().is_terminal();
 
     let mut editor = DefaultEditor::with_config(Config::builder().auto_add_history(true).build())?;
     let screen = Screen::new(&mut editor);
+    if at_terminal {
+        screen.print(&match &args.name {
+            Some(name) => format!(
+                "* you are {name}; /list tells who is there, @NAME TEXT talks to one, /help the rest"
+            ),
+            None => "* take a name with /name NAME".into(),
+        });
+    }
     let (sender, mut commands) = mpsc::channel(16);
     let input = thread::spawn(move || read(editor, &sender));
     let mut printer = tokio::spawn(print(client.incoming(), screen.clone()));
+    tokio::spawn(stay(client.clone()));
 
     let mut addressee = None;
     loop {
@@ -76,7 +98,7 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
             command = commands.recv() => match command {
                 Some(command) => {
                     if let Err(error) = obey(command, &client, &mut addressee, &screen).await {
-                        screen.print(&format!("! {}", explain(&error)));
+                        screen.complain(&explain(&error));
                     }
                 }
                 None => {
@@ -85,19 +107,80 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
                         client.quit().await?;
                         (&mut printer).await?.map_err(Box::<dyn Error>::from)
                     };
-                    return timeout(GOOD_BYE, good_bye).await?;
+                    timeout(GOOD_BYE, good_bye).await??;
+                    break;
                 }
             },
             end = &mut printer => {
                 // The thread leaves the terminal as it was only if it can finish its line.
                 drop(commands);
-                if io::stdin().is_terminal() {
-                    screen.print("! the connection has ended; press Enter");
+                if at_terminal {
+                    screen.complain("the connection has ended; press Enter");
                     let _ = input.join();
                 }
-                return Ok(end??);
+                end??;
+                break;
             }
         }
+    }
+    // Who sits at a terminal has read what was refused; a script looks at the exit code.
+    Ok(match !at_terminal && screen.has_complained() {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Connects, and takes the name if there is one.
+async fn arrive(args: &Args) -> Result<Client<Io>, Box<dyn Error>> {
+    let addr = &args.addr;
+    if let Some(better) = with_port(addr) {
+        return Err(format!("{addr} has no port; try {better}").into());
+    }
+    let connecting = async {
+        connect(addr).await.map_err(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                format!("nobody listens on {addr}: connection refused")
+            }
+            _ => format!("cannot connect to {addr}: {error}"),
+        })
+    };
+    let client = answered(addr, connecting).await?;
+    match &args.name {
+        Some(name) => answered(addr, client.register(name)).await?,
+        // Only to see that somebody there speaks the protocol.
+        None => answered(addr, client.ping()).await?,
+    }
+    Ok(client)
+}
+
+/// `addr` with the usual port, if it has none.
+fn with_port(addr: &str) -> Option<String> {
+    if addr.parse::<Ipv6Addr>().is_ok() {
+        return Some(format!("[{addr}]:4000"));
+    }
+    (!addr.contains(':') || addr.ends_with(']')).then(|| format!("{addr}:4000"))
+}
+
+/// What `attempt` comes to, unless the server at `addr` lets it wait too long.
+async fn answered<T, E: Into<Box<dyn Error>>>(
+    addr: &str,
+    attempt: impl Future<Output = Result<T, E>>,
+) -> Result<T, Box<dyn Error>> {
+    match timeout(FIRST_ANSWER, attempt).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => Err(format!(
+            "no answer from {addr}; is that a line listener? (chinwagd's is on port 4000)"
+        )
+        .into()),
+    }
+}
+
+/// Keeps the server from closing the connection of somebody who only listens.
+async fn stay(client: Client<Io>) {
+    loop {
+        sleep(PING_EVERY).await;
+        // Should the connection have ended, whoever prints what arrives says so.
+        let _ = client.ping().await;
     }
 }
 
@@ -115,6 +198,8 @@ enum Command {
     Quit,
     Nothing,
     Unknown,
+    /// A command without what belongs to it; this says what that is.
+    Incomplete(&'static str),
 }
 
 impl Command {
@@ -130,10 +215,11 @@ impl Command {
             ("/list", "") => Self::List,
             ("/help", "") => Self::Help,
             ("/quit", "") => Self::Quit,
-            ("/name", name) if !name.is_empty() => Self::Name(name.into()),
+            ("/name", "") => Self::Incomplete("/name needs NAME"),
+            ("/name", name) => Self::Name(name.into()),
             ("/msg", rest) => match rest.split_once(' ') {
                 Some((to, text)) => message(to, text.trim()),
-                None => Self::Unknown,
+                None => Self::Incomplete("/msg needs NAME and TEXT"),
             },
             _ if word.starts_with('/') => Self::Unknown,
             _ if rest.is_empty() => Self::Text(line.into()),
@@ -183,11 +269,12 @@ async fn obey(
         }
         Command::Text(text) => match addressee {
             Some(to) => client.send(to, &text).await?,
-            None => screen.print("! to whom? Begin with NAME: or see /help"),
+            None => screen.complain("to whom? Begin with NAME: or see /help"),
         },
         Command::Help => screen.print(HELP),
         Command::Quit | Command::Nothing => {}
-        Command::Unknown => screen.print("! no such command; see /help"),
+        Command::Unknown => screen.complain("no such command; see /help"),
+        Command::Incomplete(needs) => screen.complain(needs),
     }
     Ok(())
 }
@@ -197,7 +284,11 @@ async fn print(mut incoming: Inbox<Io>, screen: Screen) -> Result<(), ClientErro
     while let Some(received) = incoming.next().await {
         match received? {
             Received::Message { from, text } => screen.print(&format!("{from}: {text}")),
-            Received::Refused { explanation, .. } => screen.print(&format!("! {explanation}")),
+            Received::Refused { code, explanation } => screen.complain(match code.as_str() {
+                // The server's words are for those who type the protocol.
+                "not-registered" => "take a name first: /name NAME",
+                _ => &explanation,
+            }),
             Received::Bye => screen.print("* the server says good-bye"),
             _ => {}
         }
@@ -207,19 +298,35 @@ async fn print(mut incoming: Inbox<Io>, screen: Screen) -> Result<(), ClientErro
 
 /// Prints lines above the one that is being edited.
 #[derive(Clone)]
-struct Screen(Arc<Mutex<Option<Box<dyn ExternalPrinter + Send>>>>);
+struct Screen {
+    printer: Arc<Mutex<Option<Box<dyn ExternalPrinter + Send>>>>,
+    complained: Arc<AtomicBool>,
+}
 
 impl Screen {
     fn new(editor: &mut DefaultEditor) -> Self {
         // There is none without a terminal; then plain lines will do.
         let printer = editor.create_external_printer().ok();
         let printer = printer.map(|printer| Box::new(printer) as Box<dyn ExternalPrinter + Send>);
-        Self(Arc::new(Mutex::new(printer)))
+        Self {
+            printer: Arc::new(Mutex::new(printer)),
+            complained: Arc::default(),
+        }
+    }
+
+    /// Prints what went wrong, and remembers that something did.
+    fn complain(&self, text: &str) {
+        self.complained.store(true, Ordering::Relaxed);
+        self.print(&format!("! {text}"));
+    }
+
+    fn has_complained(&self) -> bool {
+        self.complained.load(Ordering::Relaxed)
     }
 
     fn print(&self, text: &str) {
         let text = visible(text) + "\n";
-        let mut printer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut printer = self.printer.lock().unwrap_or_else(PoisonError::into_inner);
         let printed = match &mut *printer {
             Some(printer) => printer.print(text.clone()).is_ok(),
             None => false,
