@@ -52,8 +52,8 @@
 //! # What is promised
 //!
 //! - What one user sends to another arrives whole, once and in order, as long as the reader's connection
-//!   lasts. A reader that stays behind is disconnected and told how much it lost; it is never cut because
-//!   others talk fast. A message to nobody is refused (on `line`) or logged (on `seed`).
+//!   lasts. A reader that stays behind is disconnected and told how much it lost. One that gets through half
+//!   a mailbox in half a second is never cut, however fast others talk. A message to nobody is refused (on `line`) or logged (on `seed`).
 //! - Every queue and buffer has a bound, in bytes, and every wait has an end; see [`Limits`] and
 //!   [`Timeouts`]. A reader that is slow, stuck or gone costs nobody else a message.
 //! - No `unsafe` code in any crate of this project, and nothing that a peer sends can make it panic.
