@@ -661,3 +661,32 @@ fn a_long_list_takes_no_room_and_is_not_interrupted() {
     };
     rt.block_on(join(server, test)).0.unwrap();
 }
+
+/// It finds no room although the mailbox is nearly empty. Its talker sleeps until patience is over, and does
+/// not try again and again.
+#[test]
+fn a_message_larger_than_half_a_mailbox_waits_like_any_other() {
+    let hub = || {
+        let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
+        Hub::builder().limits(limits).build()
+    };
+    Chat::run(hub, async |chat| {
+        let narrow = Link {
+            capacity: 100,
+            chunk: usize::MAX,
+        };
+        let mut stuck = chat.line_over(narrow);
+        stuck.ask("register,stuck", "ack").await;
+        let mut talker = chat.user("talker").await;
+        // Its own replies, which it does not read, keep the server from taking anything out of its mailbox.
+        let pings = "ping\n".repeat(50_000);
+        let filled = pin!(chat.rt.sleep(seconds(1)));
+        select(pin!(stuck.send(pings)), filled).await;
+        talker.ask("chat,stuck,small\nping", "pong").await;
+        let large = "x".repeat(4000);
+        talker.say(&format!("chat,stuck,{large}")).await;
+        talker.hears("error,no-such-user,*").await;
+        chat.rt.settle().await;
+        talker.ask("list,friends", "talker").await;
+    });
+}

@@ -29,6 +29,8 @@ struct State {
     queue: VecDeque<Event>,
     /// The sum of the costs of what is queued.
     bytes: usize,
+    /// Something found no room since the last taking; a large event may, also below the mark.
+    refused: bool,
     /// The task of the connection, while it sleeps.
     reader: Option<Waker>,
     /// Whether `reader` wants to know of events; it always wants to know of the end.
@@ -90,10 +92,11 @@ impl Mailbox {
             return Pushed::Closed;
         }
         if !state.queue.is_empty() && state.bytes + cost > self.limit {
-            return match state.impatient {
-                true => Pushed::Overflow(state.close(CloseReason::Overflow)),
-                false => Pushed::NoRoom,
-            };
+            if state.impatient {
+                return Pushed::Overflow(state.close(CloseReason::Overflow));
+            }
+            state.refused = true;
+            return Pushed::NoRoom;
         }
         state.queue.push_back(event);
         state.bytes += cost;
@@ -120,6 +123,7 @@ impl Mailbox {
             into.push(event);
         }
         state.bytes -= taken;
+        state.refused &= taken == 0;
         if state.queue.is_empty() && state.queue.capacity() > Self::IDLE_EVENTS {
             state.queue = VecDeque::new();
         }
@@ -222,7 +226,7 @@ impl Mailbox {
     const IDLE_EVENTS: usize = 8;
 
     fn is_above(&self, state: &State) -> bool {
-        state.bytes > self.limit / 2
+        state.bytes > self.limit / 2 || state.refused
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -361,6 +365,30 @@ mod tests {
         let released = mailbox.take(1, &mut Vec::new());
         assert!(Arc::ptr_eq(&released[0], &me));
         assert!(!mailbox.holds(hold));
+    }
+
+    /// Otherwise it would be pushed again and again, by a task that never sleeps.
+    #[test]
+    fn whatever_finds_no_room_can_be_held_back() {
+        let (mailbox, me) = (room_for(4), room_for(1));
+        let large = || event(&"x".repeat(1000));
+        queued(mailbox.push(event("x")));
+        assert!(matches!(mailbox.push(large()), Pushed::NoRoom));
+        let hold = mailbox.hold_back(&me).unwrap();
+        assert_eq!(mailbox.take(1, &mut Vec::new()).len(), 1);
+        assert!(!mailbox.holds(hold));
+        queued(mailbox.push(large()));
+
+        // And if nothing is taken, patience ends as it does at the mark.
+        assert!(matches!(mailbox.push(large()), Pushed::NoRoom));
+        assert_eq!(mailbox.lose_patience().len(), 0);
+        assert!(matches!(mailbox.push(large()), Pushed::Overflow(_)));
+
+        let mailbox = room_for(4);
+        queued(mailbox.push(event("x")));
+        assert!(matches!(mailbox.push(large()), Pushed::NoRoom));
+        assert_eq!(mailbox.lose_patience().len(), 0);
+        assert!(matches!(mailbox.push(large()), Pushed::Overflow(_)));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl User {
         self.registered.as_ref().map(|(name, _)| name)
     }
 
-    /// Takes `name`, and gives back the one that this user had.
+    /// Takes `name`, and frees the one that this user had.
     ///
     /// The new name goes to the end of the list, unless it is the old one in another case.
     pub(crate) fn register(&mut self, name: UserName) -> Result<(), HubError> {

@@ -17,7 +17,6 @@ use super::{
     outbox::Outbox,
     scratch::{Scratch, Wakes},
 };
-
 use crate::{
     connections::{Listed, Place},
     error::HubError,
@@ -538,13 +537,12 @@ where
             let (events, waiting) = self.mailbox().clear();
             wake_all(waiting);
             lost = events;
-            self.seen = self.mailbox().awake();
         } else {
             // Once closed, nothing can come in behind the last taking.
             drop(self.mailbox().close(CloseReason::Ended));
-            self.seen = self.mailbox().awake();
             self.drain(usize::MAX, &mut Vec::new());
         }
+        self.seen = self.mailbox().awake();
         log!(DEBUG, peer = %self.peer, name = name.as_ref().map(display), "ends: {why}");
         if lost > 0 {
             log!(WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected before it had read all its messages");
