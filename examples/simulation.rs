@@ -29,7 +29,7 @@ use chinwag::{
 use clap::Parser;
 use fastrand::Rng;
 use tokio::{
-    net::{self, TcpStream},
+    net::TcpStream,
     signal::ctrl_c,
     sync::Barrier,
     task::JoinSet,
@@ -81,12 +81,12 @@ async fn main() -> ExitCode {
 
 /// Runs a server for as long as the users need it.
 async fn serve(args: &Args) -> Result<Tally, Failure> {
-    let listener = net::TcpListener::bind("127.0.0.1:0").await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
     let addr = listener.local_addr()?;
     let mut tally = Ok(Tally::default());
     let users = async { tally = run(addr, args).await };
     Server::new(Hub::new())
-        .listen(TcpListener::from(listener), Line::default())
+        .listen(listener, Line::default())
         .run_until(users, TokioRuntime::current())
         .await?;
     tally

@@ -63,6 +63,8 @@
 //! Features only add; turning one on changes nothing else.
 //!
 //! - `tokio` (default): the module [`tokio`], with listeners, a runtime and a client for it.
+//! - `smol`, `threads`, `async-std`: modules of the same names, with the same things in them. A program moves
+//!   from one runtime to another by changing the feature and the name of the module. `threads` is for Unix only.
 //! - `tracing` (default): events are logged through the [`tracing`](https://docs.rs/tracing) facade, under
 //!   the target `chinwag`.
 //!
@@ -74,6 +76,22 @@
 #![forbid(unsafe_code)]
 
 pub use chinwag_core::*;
+
+/// The chat on [async-std](https://docs.rs/async-std), which is discontinued; new programs take
+/// [smol](https://docs.rs/smol).
+#[cfg(feature = "async-std")]
+#[doc(inline)]
+pub use chinwag_transport_async_std as async_std;
+
+/// The chat on [smol](https://docs.rs/smol).
+#[cfg(feature = "smol")]
+#[doc(inline)]
+pub use chinwag_transport_smol as smol;
+
+/// The chat on plain threads, one for each connection.
+#[cfg(all(feature = "threads", unix))]
+#[doc(inline)]
+pub use chinwag_transport_threads as threads;
 
 /// The chat on [tokio](https://docs.rs/tokio).
 #[cfg(feature = "tokio")]

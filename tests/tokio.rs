@@ -332,12 +332,12 @@ struct Scale {
 impl Runtime for Scale {
     type Sleep = TokioSleep;
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> std::io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         self.largest.fetch_max(size_of::<F>(), Ordering::Relaxed);
-        self.runtime.spawn(task);
+        self.runtime.spawn(task)
     }
 
     fn sleep_until(&self, deadline: Instant) -> TokioSleep {

@@ -82,6 +82,11 @@ impl Connections {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().open.len()
+    }
+
     /// Ends every connection, and every one that is added later.
     pub(crate) fn close(&self, reason: CloseReason) {
         let mut state = self.lock();

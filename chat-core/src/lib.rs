@@ -43,6 +43,7 @@
 //!
 //! # Features
 //!
+//! - `sockets`: the module `sockets`, with what the transports have in common.
 //! - `tracing`: logs events through the [`tracing`](https://docs.rs/tracing) facade, under the target
 //!   `chinwag`.
 
@@ -62,6 +63,8 @@ mod net;
 mod rt;
 mod server;
 mod session;
+#[cfg(feature = "sockets")]
+pub mod sockets;
 mod trace;
 pub mod wire;
 

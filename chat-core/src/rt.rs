@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    io,
     pin::Pin,
     task::Poll,
     time::{Duration, Instant},
@@ -20,7 +21,12 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// runtime itself, which drops it.
     ///
     /// A task that panics must not take the runtime or another task with it.
-    fn spawn<F>(&self, task: F)
+    ///
+    /// # Errors
+    ///
+    /// If it cannot run one more task, which only happens where a task needs something of the system. The
+    /// task is dropped then.
+    fn spawn<F>(&self, task: F) -> io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static;
 
@@ -32,6 +38,12 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 
     /// The current time, monotonic.
     fn now(&self) -> Instant;
+
+    /// The most tasks that it runs at once. A [`Server`](crate::Server) takes no more connections than
+    /// that, and tells the others that there is no room.
+    fn max_tasks(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// A timer that can be moved.

@@ -91,7 +91,9 @@ impl<R: Runtime> Server<R> {
             return Err(ServerError::NoListener);
         }
         let wait = self.hub.timeouts().shutdown();
+        let max_tasks = runtime.max_tasks();
         let shared = Arc::new(Shared {
+            most: max_tasks - MAX_REFUSING.min(max_tasks / 8),
             hub: self.hub,
             runtime,
             connections: Arc::default(),
@@ -134,6 +136,8 @@ struct Shared<R> {
     hub: Hub,
     runtime: R,
     connections: Arc<Connections>,
+    /// The most connections that the runtime is asked to serve; beside them it has a few tasks left.
+    most: usize,
     /// The places of connections that are just being told that there is no room for them.
     refusing: Arc<Places>,
     /// It has been logged that there are too many connections, and there still are.
@@ -149,13 +153,17 @@ impl<R: Runtime> Shared<R> {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         W: Wire,
     {
-        let place = self.hub.places().take();
+        let (hub, connections) = (&self.hub, self.connections.len());
+        let most = hub.limits().max_connections().min(self.most);
+        let place = match connections < self.most {
+            true => hub.places().take(),
+            false => None,
+        };
         let full = place.is_none();
         if full != self.full.swap(full, Ordering::Relaxed) && full {
-            let max = self.hub.limits().max_connections();
             log!(
                 WARN,
-                "there are {max} connections, the most allowed; more are refused"
+                "there are {most} connections, the most allowed; more are refused"
             );
         }
         let Some(place) = place.or_else(|| self.refusing.take()) else {
@@ -166,9 +174,17 @@ impl<R: Runtime> Shared<R> {
         let now = self.runtime.now();
         let mut connection = Connection::new(user, incoming, wire, now, place, listed);
         if full {
-            connection.refuse(now);
+            connection.refuse(most, now);
         }
-        self.runtime.spawn(connection.run(self.runtime.clone()));
+        let spawned = self.runtime.spawn(connection.run(self.runtime.clone()));
+        if let Err(error) = spawned
+            && hub.log_quota().take(now)
+        {
+            log!(
+                WARN,
+                "closed a connection that there is no task for: {error}"
+            );
+        }
     }
 
     /// Waits until no connection is left, at most until `deadline`.

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     future::Future,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -170,7 +171,7 @@ impl VirtualRuntime {
 impl Runtime for VirtualRuntime {
     type Sleep = VirtualSleep;
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -180,6 +181,7 @@ impl Runtime for VirtualRuntime {
         state.tasks.insert(id, Box::pin(task));
         drop(state);
         self.task(id).wake();
+        Ok(())
     }
 
     fn sleep_until(&self, deadline: Instant) -> VirtualSleep {
@@ -292,7 +294,8 @@ mod tests {
             rt.spawn(async move {
                 task.sleep(Duration::from_secs(hours * 3600)).await;
                 order.lock().unwrap().push(hours);
-            });
+            })
+            .unwrap();
         }
         rt.block_on(rt.sleep(Duration::from_secs(4 * 3600)));
         assert_eq!(*order.lock().unwrap(), [1, 2, 3]);
@@ -306,7 +309,8 @@ mod tests {
             let order = Arc::new(Mutex::new(Vec::new()));
             for i in 0..20 {
                 let order = order.clone();
-                rt.spawn(async move { order.lock().unwrap().push(i) });
+                rt.spawn(async move { order.lock().unwrap().push(i) })
+                    .unwrap();
             }
             rt.block_on(rt.settle());
             Arc::into_inner(order).unwrap().into_inner().unwrap()
@@ -319,11 +323,12 @@ mod tests {
     fn a_panic_takes_only_its_task() {
         let rt = VirtualRuntime::new(1);
         let done = Arc::new(AtomicUsize::new(0));
-        rt.spawn(async { panic!("on purpose") });
+        rt.spawn(async { panic!("on purpose") }).unwrap();
         let count = done.clone();
         rt.spawn(async move {
             count.fetch_add(1, Ordering::Relaxed);
-        });
+        })
+        .unwrap();
         rt.block_on(rt.settle());
         assert_eq!((rt.panics(), rt.tasks()), (1, 0));
         assert_eq!(done.load(Ordering::Relaxed), 1);

@@ -28,7 +28,7 @@ impl Chat {
                 rt: VirtualRuntime::new(seed),
                 net: MemoryNet::new(),
             };
-            chat.rt.spawn(chat.server());
+            chat.rt.spawn(chat.server()).unwrap();
             let settled = async {
                 chat.rt.settle().await;
                 test(chat.clone()).await;

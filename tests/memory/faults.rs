@@ -477,7 +477,7 @@ fn fragile_server(rt: &VirtualRuntime, net: &MemoryNet) {
     let server = Server::new(Hub::new())
         .listen(net.listen("line"), Fragile)
         .run_until(pending::<()>(), rt.clone());
-    rt.spawn(async move { server.await.unwrap() });
+    rt.spawn(async move { server.await.unwrap() }).unwrap();
 }
 
 #[test]
@@ -511,7 +511,8 @@ fn servers_of_one_hub_meet_and_those_of_two_never_do() {
             .run_until(pending::<()>(), rt.clone());
         rt.spawn(async move {
             let _ = server.await;
-        });
+        })
+        .unwrap();
     }
     rt.block_on(async {
         rt.settle().await;

@@ -1,5 +1,9 @@
 //! tokio's byte streams as `futures` knows them.
 
+#[cfg(unix)]
+use std::os::fd::{AsFd as AsSocket, BorrowedFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -25,6 +29,18 @@ impl<T> TokioIo<T> {
     /// The stream.
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+impl<T: AsSocket> AsSocket for TokioIo<T> {
+    #[cfg(unix)]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    #[cfg(windows)]
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.0.as_socket()
     }
 }
 

@@ -11,14 +11,24 @@ mod runtime;
 
 use std::io::Result;
 
-use chinwag_core::Client;
-use tokio::net::{TcpStream, ToSocketAddrs};
+use chinwag_core::{
+    Client,
+    sockets::{self, Target},
+};
+use tokio::net::TcpStream;
 
 pub use io::TokioIo;
-pub use listener::TcpListener;
-#[cfg(unix)]
-pub use listener::UnixListener;
 pub use runtime::{TokioRuntime, TokioSleep};
+
+/// [`TokioRuntime`], by the name that the runtime has in the module of each.
+pub type Runtime = TokioRuntime;
+
+/// Listens on a TCP socket. It is made, and used, on a tokio runtime.
+pub type TcpListener = sockets::TcpListener<TokioRuntime>;
+
+/// Listens on a Unix socket. It is made, and used, on a tokio runtime.
+#[cfg(unix)]
+pub type UnixListener = sockets::UnixListener<TokioRuntime>;
 
 /// Connects a [`Client`] to a server's `line` listener.
 ///
@@ -28,8 +38,6 @@ pub use runtime::{TokioRuntime, TokioSleep};
 /// # Errors
 ///
 /// Whatever the system says of the address or the connection.
-pub async fn connect(addr: impl ToSocketAddrs) -> Result<Client<TokioIo<TcpStream>>> {
-    let stream = TcpStream::connect(addr).await?;
-    stream.set_nodelay(true)?;
-    Ok(Client::new(TokioIo::new(stream)))
+pub async fn connect(target: impl Into<Target>) -> Result<Client<TokioIo<TcpStream>>> {
+    sockets::connect::<TokioRuntime>(target).await
 }

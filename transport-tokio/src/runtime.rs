@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     task::{Context, Poll},
     time::Instant,
@@ -40,6 +41,10 @@ impl TokioRuntime {
     pub fn try_current() -> Result<Self, TryCurrentError> {
         Handle::try_current().map(Self::from)
     }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
 }
 
 impl From<Handle> for TokioRuntime {
@@ -51,12 +56,13 @@ impl From<Handle> for TokioRuntime {
 impl Runtime for TokioRuntime {
     type Sleep = TokioSleep;
 
-    fn spawn<F>(&self, task: F)
+    fn spawn<F>(&self, task: F) -> io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         // Dropping the handle detaches the task.
         drop(self.handle.spawn(task));
+        Ok(())
     }
 
     fn sleep_until(&self, deadline: Instant) -> TokioSleep {

@@ -88,6 +88,11 @@ impl Hub {
         User::new(self.inner.clone())
     }
 
+    /// How much of what peers do may be logged.
+    pub(crate) fn log_quota(&self) -> &LogQuota {
+        &self.inner.log_quota
+    }
+
     /// The places for connections.
     pub(crate) fn places(&self) -> &Arc<Places> {
         &self.inner.places

@@ -179,9 +179,9 @@ where
         }
     }
 
-    /// Tells the peer that there is no room for it, and closes.
-    pub(crate) fn refuse(&mut self, now: Instant) {
-        self.end(End::NoRoom(self.user.limits().max_connections()), now);
+    /// Tells the peer that there is no room for it beside `most` others, and closes.
+    pub(crate) fn refuse(&mut self, most: usize, now: Instant) {
+        self.end(End::NoRoom(most), now);
     }
 
     fn mailbox(&self) -> &Arc<Mailbox> {

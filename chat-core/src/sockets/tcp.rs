@@ -1,0 +1,124 @@
+//! Listening on TCP.
+
+use std::{
+    fmt, io,
+    net::{self, SocketAddr},
+    time::Duration,
+};
+
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
+
+use super::{Network, Target};
+use crate::net::{Addr, Incoming, Listener};
+
+/// Listens on a TCP socket.
+///
+/// Accepted connections have `TCP_NODELAY` on, because whole batches are written at once, and keep-alive,
+/// which notices within about two minutes that a peer has vanished.
+pub struct TcpListener<N: Network> {
+    listener: N::TcpListener,
+    addr: SocketAddr,
+}
+
+impl<N: Network> TcpListener<N> {
+    /// Listens on the first of the addresses that works. Port 0 takes a free port, which
+    /// [`local_addr`](Self::local_addr) tells.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says: the address is in use, not of this machine, not allowed.
+    pub async fn bind(target: impl Into<Target>) -> io::Result<Self> {
+        let mut last_error = io::ErrorKind::AddrNotAvailable.into();
+        for addr in target.into().look_up().await? {
+            match listen(addr) {
+                Ok(listener) => return Self::try_from(listener),
+                Err(error) => last_error = error,
+            }
+        }
+        Err(last_error)
+    }
+
+    /// Where it listens, with the real port when it was bound to port 0.
+    ///
+    /// # Errors
+    ///
+    /// None; it is a `Result` because it is one in `std` and in every runtime.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.addr)
+    }
+}
+
+/// Takes over a listener that the program made in its own way, or was given by its supervisor. It must be
+/// done where [`bind`](TcpListener::bind) could be.
+impl<N: Network> TryFrom<net::TcpListener> for TcpListener<N> {
+    type Error = io::Error;
+
+    fn try_from(listener: net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            addr: listener.local_addr()?,
+            listener: N::tcp_listener(listener)?,
+        })
+    }
+}
+
+impl<N: Network> Listener for TcpListener<N> {
+    type Io = N::TcpStream;
+
+    async fn accept(&mut self) -> io::Result<Incoming<N::TcpStream>> {
+        let (stream, addr) = N::accept_tcp(&self.listener).await?;
+        tune(&SockRef::from(&stream));
+        Ok(Incoming::new(stream, Addr::Tcp(addr)))
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        Ok(Addr::Tcp(self.addr))
+    }
+}
+
+impl<N: Network> fmt::Debug for TcpListener<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpListener")
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many connections may wait to be accepted; systems lower it to what they allow. With the usual
+/// hundred or so, a burst of clients overflows it, and each that does not fit loses a second or more.
+const BACKLOG: i32 = 4096;
+
+fn listen(addr: SocketAddr) -> io::Result<net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    // On Unix it lets a new server have the port while the last one's connections still fade away. On
+    // Windows it would let it have the port while the last one still listens.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// When a TCP connection is silent for this long, the system asks whether the peer is still there,
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+/// asks again after this long,
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// and takes it for lost after this many questions without an answer: about two minutes in all.
+const KEEPALIVE_RETRIES: u32 = 4;
+
+/// How many bytes the system may hold back unsent before it takes no more. Without it, it takes megabytes,
+/// and a slow reader seems to stand still for a second while they drain.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NOT_SENT: u32 = 128 * 1024;
+
+fn tune(socket: &SockRef<'_>) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    // Some systems refuse an option on a connection that is gone already; its first read will tell.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = socket.set_tcp_notsent_lowat(NOT_SENT);
+}

@@ -1,0 +1,51 @@
+//! Binds the chat server chinwag to [async-std](https://docs.rs/async-std): a runtime, listeners for TCP and
+//! Unix sockets, and the byte stream between them.
+//!
+//! Programs use it through the crate `chinwag`, as `chinwag::async_std`.
+//!
+//! # Status
+//!
+//! async-std is discontinued ([RUSTSEC-2025-0052](https://rustsec.org/advisories/RUSTSEC-2025-0052.html)): it
+//! gets no more fixes. This crate is for programs that run on it still, and will be kept for as long as it
+//! builds and passes the same tests as the others. A new program had better take `chinwag::smol`, to
+//! which a program moves by changing a feature and the name of a module.
+//!
+//! async-std stands on the same reactor as smol, and so sockets and timers are those of
+//! `chinwag-transport-smol`; what is async-std's own is where tasks run.
+
+#![forbid(unsafe_code)]
+
+mod listener;
+mod runtime;
+
+use std::{io::Result, net::TcpStream};
+
+use chinwag_core::{
+    Client,
+    sockets::{self, Target},
+};
+
+pub use chinwag_transport_smol::{SmolIo as AsyncStdIo, SmolSleep as AsyncStdSleep};
+pub use runtime::AsyncStdRuntime;
+
+/// [`AsyncStdRuntime`], by the name that the runtime has in the module of each.
+pub type Runtime = AsyncStdRuntime;
+
+/// Listens on a TCP socket.
+pub type TcpListener = sockets::TcpListener<AsyncStdRuntime>;
+
+/// Listens on a Unix socket.
+#[cfg(unix)]
+pub type UnixListener = sockets::UnixListener<AsyncStdRuntime>;
+
+/// Connects a [`Client`] to a server's `line` listener.
+///
+/// It has no time limit of its own; wrap it in `async_std::future::timeout` for one. Dropping the future
+/// drops the connection.
+///
+/// # Errors
+///
+/// Whatever the system says of the address or the connection.
+pub async fn connect(target: impl Into<Target>) -> Result<Client<AsyncStdIo<TcpStream>>> {
+    sockets::connect::<AsyncStdRuntime>(target).await
+}

@@ -1,0 +1,51 @@
+//! Binds the chat server chinwag to plain threads: one for each connection, and no async runtime.
+//!
+//! Programs use it through the crate `chinwag`, as `chinwag::threads`.
+//!
+//! A thread runs its connection's future, and while that has nothing to do it sleeps in `poll(2)` until its
+//! socket is ready, another thread has something for it, or it is time. A connection so costs a thread with a
+//! small stack and two file descriptors, its socket and what wakes the thread: this suits hundreds of
+//! users, not tens of thousands.
+//!
+//! The sockets and timers here work wherever [`block_on`] or a task of a [`ThreadRuntime`] polls them, and
+//! nowhere else.
+
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+mod bell;
+mod io;
+mod listener;
+mod reactor;
+mod runtime;
+
+use std::{io::Result, net::TcpStream};
+
+use chinwag_core::{
+    Client,
+    sockets::{self, Target},
+};
+
+pub use io::ThreadIo;
+pub use reactor::{ThreadSleep, block_on};
+pub use runtime::{ThreadRuntime, ThreadRuntimeBuilder};
+
+/// [`ThreadRuntime`], by the name that the runtime has in the module of each.
+pub type Runtime = ThreadRuntime;
+
+/// Listens on a TCP socket.
+pub type TcpListener = sockets::TcpListener<ThreadRuntime>;
+
+/// Listens on a Unix socket.
+pub type UnixListener = sockets::UnixListener<ThreadRuntime>;
+
+/// Connects a [`Client`] to a server's `line` listener.
+///
+/// It has no time limit of its own. Dropping the future drops the connection.
+///
+/// # Errors
+///
+/// Whatever the system says of the address or the connection.
+pub async fn connect(target: impl Into<Target>) -> Result<Client<ThreadIo<TcpStream>>> {
+    sockets::connect::<ThreadRuntime>(target).await
+}

@@ -1,0 +1,369 @@
+//! What a thread waits for: sockets, timers and its bell, in one `poll(2)`.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    io,
+    os::fd::AsFd,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use chinwag_core::Sleep;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::bell::Bell;
+
+/// Runs `main` to its end, on this thread, with sockets and timers.
+///
+/// # Panics
+///
+/// If the system has no file descriptor left for it, or `poll(2)` fails, for want of memory.
+#[expect(
+    clippy::expect_used,
+    reason = "a thread that cannot wait cannot go on, and it is said"
+)]
+pub fn block_on<F: Future>(main: F) -> F::Output {
+    let bell = Bell::new().expect("a file descriptor to wait with");
+    run(main, &Arc::new(bell)).expect("the system waits")
+}
+
+/// Runs `main` to its end, woken by `bell`.
+pub(crate) fn run<F: Future>(main: F, bell: &Arc<Bell>) -> io::Result<F::Output> {
+    let reactor = Entered::new();
+    let waker = Waker::from(bell.clone());
+    let mut cx = Context::from_waker(&waker);
+    let mut main = pin!(main);
+    let mut busy: u32 = 0;
+    loop {
+        if let Poll::Ready(result) = main.as_mut().poll(&mut cx) {
+            return Ok(result);
+        }
+        busy = busy.wrapping_add(1);
+        if !bell.was_rung() {
+            reactor.0.wait(bell, Wait::ForEvents)?;
+        } else if busy.is_multiple_of(TURNS) {
+            reactor.0.wait(bell, Wait::Not)?;
+        } else {
+            reactor.0.fire_timers();
+            reactor.0.wake();
+        }
+    }
+}
+
+/// A thread that always has something to do looks at its sockets once in so many turns.
+const TURNS: u32 = 8;
+
+thread_local! {
+    /// The reactor of the innermost [`run`] of this thread.
+    static CURRENT: RefCell<Option<Rc<Reactor>>> = const { RefCell::new(None) };
+}
+
+/// The reactor of a [`run`], while that runs.
+struct Entered(Rc<Reactor>, Option<Rc<Reactor>>);
+
+impl Entered {
+    fn new() -> Self {
+        let reactor = Rc::new(Reactor::default());
+        let outer = CURRENT.replace(Some(reactor.clone()));
+        Self(reactor, outer)
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.1.take());
+        // What this thread has watched may be used by another one next, or by the outer `run`: whoever
+        // waits must look again, from where it is.
+        let state = std::mem::take(&mut *self.0.state.borrow_mut());
+        let sockets = state.waiting.into_iter().flatten().flatten();
+        sockets
+            .chain(state.timers.into_values())
+            .for_each(Waker::wake);
+    }
+}
+
+/// Of two directions, reading is 0.
+pub(crate) const READ: usize = 0;
+/// Of two directions, writing is 1.
+pub(crate) const WRITE: usize = 1;
+
+#[derive(Default)]
+struct Reactor {
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The sockets that are watched, in one direction or both.
+    sockets: Vec<Arc<dyn AsFd + Send + Sync>>,
+    /// Who waits for each of them, by direction. It is awaited once: who is woken looks for itself.
+    waiting: Vec<[Option<Waker>; 2]>,
+    timers: BTreeMap<TimerKey, Waker>,
+    /// Who is to be woken; kept for its memory.
+    woken: Vec<Waker>,
+}
+
+/// A deadline, and a number that no other timer has.
+type TimerKey = (Instant, u64);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Until there is an event.
+    ForEvents,
+    /// It only looks.
+    Not,
+}
+
+impl Reactor {
+    /// Waits, and wakes whoever waits for what has happened.
+    fn wait(&self, bell: &Bell, wait: Wait) -> io::Result<()> {
+        let mut state = self.state.borrow_mut();
+        let timeout = match (wait, state.timers.first_key_value()) {
+            (Wait::Not, _) => Some(Timespec::default()),
+            (Wait::ForEvents, None) => None,
+            (Wait::ForEvents, Some(((deadline, _), _))) => {
+                let wait = deadline.saturating_duration_since(now());
+                Some(Timespec::try_from(wait).map_err(io::Error::other)?)
+            }
+        };
+        if wait == Wait::ForEvents && !bell.fall_asleep() {
+            return Ok(());
+        }
+        let polled = state.poll(bell, timeout.as_ref());
+        if wait == Wait::ForEvents {
+            bell.wake_up()?;
+        }
+        drop(state);
+        self.fire_timers();
+        self.wake();
+        match polled {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Wakes whoever waits for a time that has come.
+    fn fire_timers(&self) {
+        let state = &mut *self.state.borrow_mut();
+        if state.timers.is_empty() {
+            return;
+        }
+        let now = now();
+        while let Some(first) = state.timers.first_entry()
+            && first.key().0 <= now
+        {
+            state.woken.push(first.remove());
+        }
+    }
+
+    /// Wakes who is to be woken, which may be code that uses this reactor.
+    fn wake(&self) {
+        let mut woken = std::mem::take(&mut self.state.borrow_mut().woken);
+        woken.drain(..).for_each(Waker::wake);
+        self.state.borrow_mut().woken = woken;
+    }
+}
+
+impl State {
+    /// Waits for the bell or a socket, at most for `timeout`, and notes who waits for what is ready.
+    fn poll(&mut self, bell: &Bell, timeout: Option<&Timespec>) -> io::Result<()> {
+        let bell = PollFd::new(bell, PollFlags::IN);
+        let sources = self.sockets.iter().zip(&self.waiting);
+        let sources = sources.map(|(socket, waiting)| {
+            let mut wanted = PollFlags::empty();
+            wanted.set(PollFlags::IN, waiting[READ].is_some());
+            wanted.set(PollFlags::OUT, waiting[WRITE].is_some());
+            PollFd::from_borrowed_fd(socket.as_fd(), wanted)
+        });
+        // Most threads have one socket at most, and need no memory for this.
+        let (mut few, mut many);
+        let fds = match self.sockets.len() {
+            0 | 1 => {
+                few = [bell.clone(), bell];
+                let count = sources
+                    .zip(&mut few[1..])
+                    .map(|(source, fd)| *fd = source)
+                    .count();
+                &mut few[..=count]
+            }
+            _ => {
+                many = Vec::with_capacity(1 + self.sockets.len());
+                many.push(bell);
+                many.extend(sources);
+                &mut many[..]
+            }
+        };
+        poll(fds, timeout)?;
+        for (fd, waiting) in fds[1..].iter().zip(&mut self.waiting) {
+            let ready = fd.revents();
+            // An error or a hang-up is for everybody.
+            if ready.intersects(PollFlags::OUT.complement()) {
+                self.woken.extend(waiting[READ].take());
+            }
+            if ready.intersects(PollFlags::IN.complement()) {
+                self.woken.extend(waiting[WRITE].take());
+            }
+        }
+        let mut index = 0;
+        while let Some(waiting) = self.waiting.get(index) {
+            match waiting.iter().any(Option::is_some) {
+                true => index += 1,
+                false => self.remove(index),
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, index: usize) {
+        self.sockets.swap_remove(index);
+        self.waiting.swap_remove(index);
+    }
+
+    fn index_of(&self, socket: &Arc<impl AsFd + Send + Sync + 'static>) -> Option<usize> {
+        let address = Arc::as_ptr(socket).addr();
+        let mut sockets = self.sockets.iter();
+        sockets.position(|socket| Arc::as_ptr(socket).addr() == address)
+    }
+}
+
+/// Does `work` with the reactor of this thread.
+fn with_current<T>(work: impl FnOnce(&mut State) -> T) -> Option<T> {
+    CURRENT
+        .try_with(|current| {
+            let current = current.borrow();
+            let reactor = current.as_ref()?;
+            Some(work(&mut reactor.state.borrow_mut()))
+        })
+        .ok()
+        .flatten()
+}
+
+fn nowhere() -> io::Error {
+    io::Error::other("a socket of chinwag's `threads` was used outside of their `block_on`")
+}
+
+/// Wakes `waker` once, when `socket` is ready in `direction`. It takes the place of an earlier one.
+pub(crate) fn watch(
+    socket: &Arc<impl AsFd + Send + Sync + 'static>,
+    direction: usize,
+    waker: &Waker,
+) -> io::Result<()> {
+    with_current(|state| {
+        let index = state.index_of(socket).unwrap_or_else(|| {
+            state.sockets.push(socket.clone());
+            state.waiting.push([None, None]);
+            state.sockets.len() - 1
+        });
+        state.waiting[index][direction] = Some(waker.clone());
+    })
+    .ok_or_else(nowhere)
+}
+
+/// Whether `socket` is watched in `direction`, and so has not been ready since. From then on, `waker` is
+/// woken.
+pub(crate) fn still_watches(
+    socket: &Arc<impl AsFd + Send + Sync + 'static>,
+    direction: usize,
+    waker: &Waker,
+) -> bool {
+    with_current(|state| {
+        let index = state.index_of(socket)?;
+        let waiting = state.waiting[index][direction].as_mut()?;
+        waiting.clone_from(waker);
+        Some(())
+    })
+    .flatten()
+    .is_some()
+}
+
+/// Watches `socket` no longer.
+pub(crate) fn forget(socket: &Arc<impl AsFd + Send + Sync + 'static>) {
+    with_current(|state| {
+        if let Some(index) = state.index_of(socket) {
+            state.remove(index);
+        }
+    });
+}
+
+/// A timer of a [`ThreadRuntime`](crate::ThreadRuntime).
+///
+/// # Panics
+///
+/// If it is polled outside of [`block_on`].
+pub struct ThreadSleep {
+    deadline: Instant,
+    timer: Option<TimerKey>,
+}
+
+impl ThreadSleep {
+    pub(crate) fn until(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            timer: None,
+        }
+    }
+
+    fn disarm(&mut self) {
+        if let Some(timer) = self.timer.take() {
+            with_current(|state| state.timers.remove(&timer));
+        }
+    }
+}
+
+impl Future for ThreadSleep {
+    type Output = ();
+
+    #[expect(clippy::expect_used, reason = "it is said")]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if self.deadline <= now() {
+            self.disarm();
+            return Poll::Ready(());
+        }
+        let deadline = self.deadline;
+        let timer = &mut self.timer;
+        with_current(|state| {
+            let key = timer.get_or_insert_with(|| (deadline, NEXT.fetch_add(1, Ordering::Relaxed)));
+            let waker = state
+                .timers
+                .entry(*key)
+                .or_insert_with(|| cx.waker().clone());
+            waker.clone_from(cx.waker());
+        })
+        .expect("timers of chinwag's `threads` are polled by their `block_on`");
+        Poll::Pending
+    }
+}
+
+impl Sleep for ThreadSleep {
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.disarm();
+        self.deadline = deadline;
+    }
+}
+
+impl Drop for ThreadSleep {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+impl fmt::Debug for ThreadSleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadSleep").finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where time comes from")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
