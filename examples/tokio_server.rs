@@ -16,7 +16,7 @@ use std::{
 
 use chinwag::{
     Hub, Server,
-    tokio::{TcpListener, TokioRuntime},
+    tokio::{Runtime, TcpListener},
     wire::{Line, Seed},
 };
 use tracing_subscriber::EnvFilter;
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Server::new(hub)
         .listen(line, Line::default())
         .listen(seed, Seed::default())
-        .run_until(tokio::signal::ctrl_c(), TokioRuntime::current())
+        .run_until(tokio::signal::ctrl_c(), Runtime::current())
         .await?;
     Ok(())
 }

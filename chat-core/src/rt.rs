@@ -30,7 +30,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     where
         F: Future<Output = ()> + Send + 'static;
 
-    /// A timer that completes at `deadline`, or at its first poll when that has passed.
+    /// A timer that completes at `deadline`, never earlier, or soon after its first poll when that has passed.
     ///
     /// It may be called outside the runtime's own context; the timer is polled inside it. A timer that
     /// has never been polled should cost little: a connection makes one that it may never need.

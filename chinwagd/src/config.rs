@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::OsString,
     fmt, fs,
-    num::{IntErrorKind, ParseIntError},
+    num::{IntErrorKind, NonZeroUsize, ParseIntError},
     path::{Path, PathBuf},
     str::FromStr,
     thread,
@@ -14,12 +14,12 @@ use std::{
 
 use chinwag::{ConfigError, Limits, Timeouts};
 use clap::{
-    Args, CommandFactory, Parser,
+    Args, CommandFactory, Parser, ValueEnum,
     error::{ContextKind, ContextValue, Error as ClapError, ErrorKind},
 };
 use serde::Deserialize;
 
-use crate::{failure::Failure, listen::Endpoint};
+use crate::{failure::Failure, listen::Endpoint, runtime::RuntimeKind};
 
 /// What the process was started for.
 #[derive(Debug)]
@@ -39,8 +39,11 @@ pub(crate) struct Config {
     /// Whether somebody asked for that many connections, or it is the default, which may be lowered.
     pub(crate) max_connections_set: bool,
     pub(crate) timeouts: Timeouts,
-    /// How many threads serve connections, from 1 to 1,024.
-    pub(crate) threads: usize,
+    pub(crate) runtime: RuntimeKind,
+    /// How many threads serve connections, at most 1,024, if the runtime has that many of them.
+    pub(crate) threads: NonZeroUsize,
+    /// Whether somebody asked for that many threads.
+    pub(crate) threads_set: bool,
 }
 
 /// Reads the command line, the environment, and the file that they name.
@@ -140,7 +143,7 @@ struct Settings {
     #[arg(long, value_name = "N", env = "CHINWAG_MAX_CONNECTIONS", value_parser = whole_number)]
     #[arg(help = format!(
         "The most connections at once; one more is told `full`\n[default: {}]",
-        Limits::default().max_connections()
+        default_connections()
     ))]
     max_connections: Option<usize>,
 
@@ -172,9 +175,25 @@ struct Settings {
     ))]
     register_timeout: Option<Wait>,
 
+    #[arg(long, value_name = "RUNTIME", env = "CHINWAG_RUNTIME", value_enum)]
+    #[arg(help = format!("What runs the connections\n[default: {}]", RuntimeKind::default()))]
+    runtime: Option<RuntimeKind>,
+
     #[arg(long, value_name = "N", env = "CHINWAG_THREADS", value_parser = whole_number)]
-    #[arg(help = "How many threads serve\n[default: as many as there are processors]")]
+    #[arg(
+        help = "How many threads serve; --runtime threads does not heed it\n[default: as many as there are processors]"
+    )]
     threads: Option<usize>,
+}
+
+/// The default for the default runtime, and those of runtimes that have another.
+fn default_connections() -> String {
+    let most = RuntimeKind::default().max_connections();
+    let others = RuntimeKind::value_variants().iter();
+    others
+        .filter(|runtime| runtime.max_connections() != most)
+        .map(|runtime| format!("; with --runtime {runtime} {}", runtime.max_connections()))
+        .fold(most.to_string(), |all, other| all + &other)
 }
 
 /// Each thread costs memory and a place in the system's tables; no machine gains from more.
@@ -190,16 +209,17 @@ impl Settings {
             mailbox_bytes: self.mailbox_bytes.or(under.mailbox_bytes),
             idle_timeout: self.idle_timeout.or(under.idle_timeout),
             register_timeout: self.register_timeout.or(under.register_timeout),
+            runtime: self.runtime.or(under.runtime),
             threads: self.threads.or(under.threads),
         }
     }
 
     /// These, and the defaults where they say nothing.
     fn resolve(&self) -> Result<Config, ConfigError> {
-        let mut limits = Limits::builder();
-        if let Some(connections) = self.max_connections {
-            limits = limits.max_connections(connections);
-        }
+        let runtime = self.runtime.unwrap_or_default();
+        let connections = self.max_connections;
+        let mut limits = Limits::builder()
+            .max_connections(connections.unwrap_or_else(|| runtime.max_connections()));
         if let Some(bytes) = self.max_line {
             limits = limits.max_line(bytes);
         }
@@ -216,9 +236,11 @@ impl Settings {
         Ok(Config {
             listen: self.endpoints()?,
             limits: limits.build()?,
-            max_connections_set: self.max_connections.is_some(),
+            max_connections_set: connections.is_some(),
             timeouts: timeouts.build()?,
+            runtime,
             threads: self.thread_count()?,
+            threads_set: self.threads.is_some(),
         })
     }
 
@@ -228,12 +250,12 @@ impl Settings {
         Ok(endpoints)
     }
 
-    fn thread_count(&self) -> Result<usize, ConfigError> {
-        if let Some(threads) = self.threads {
-            return in_range("threads", threads, MAX_THREADS);
-        }
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        Ok(processors.min(MAX_THREADS))
+    fn thread_count(&self) -> Result<NonZeroUsize, ConfigError> {
+        let threads = match self.threads {
+            Some(threads) => in_range("threads", threads, MAX_THREADS)?,
+            None => thread::available_parallelism().map_or(1, usize::from),
+        };
+        Ok(NonZeroUsize::new(threads.min(MAX_THREADS)).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
@@ -342,6 +364,9 @@ fn advise(message: &str, line: &str) -> String {
         "idle-timeout" | "register-timeout" if !value.starts_with(['"', '\'']) => {
             format!("{message}; it is a time like \"30s\" or \"1h\", or \"off\", in quotes")
         }
+        "runtime" if !value.starts_with(['"', '\'']) => {
+            format!("{message}; it is a name like \"tokio\", in quotes")
+        }
         "listen" if !value.starts_with('[') => {
             format!("{message}; it is a list like [\"line://127.0.0.1:4000\"]")
         }
@@ -422,7 +447,8 @@ mod tests {
         );
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.timeouts, Timeouts::default());
-        assert!(config.threads >= 1);
+        assert_eq!(config.runtime.to_string(), "tokio");
+        assert!(!config.max_connections_set && !config.threads_set);
     }
 
     #[test]
@@ -431,7 +457,7 @@ mod tests {
         let under = file("max-line = 200\nthreads = 3\nlisten = ['seed://[::1]:2']");
         let config = over.or(under).resolve().unwrap();
         assert_eq!(config.limits.max_line(), 100);
-        assert_eq!(config.threads, 3);
+        assert_eq!(config.threads.get(), 3);
         assert_eq!(listen(&config), ["line://[::1]:1"]);
     }
 
@@ -445,6 +471,7 @@ mod tests {
             mailbox-bytes = 2048
             idle-timeout = "off"
             register-timeout = "1m 30s"
+            runtime = "smol"
             threads = 2
             "#,
         );
@@ -456,7 +483,31 @@ mod tests {
         assert_eq!(config.timeouts.idle(), None);
         let minute_and_half = Some(Duration::from_secs(90));
         assert_eq!(config.timeouts.register(), minute_and_half);
-        assert_eq!(config.threads, 2);
+        assert_eq!(config.runtime.to_string(), "smol");
+        assert_eq!(config.threads.get(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn threads_have_room_for_fewer_unless_more_are_asked_for() {
+        let config = file("runtime = 'threads'").resolve().unwrap();
+        assert_eq!(config.limits.max_connections(), 4096);
+        assert!(!config.max_connections_set);
+        // A default of one layer does not cover what another says.
+        let asked = flags(&["--runtime", "threads"]).unwrap();
+        let asked = asked.or(file("max-connections = 70000")).resolve().unwrap();
+        assert_eq!(asked.limits.max_connections(), 70_000);
+    }
+
+    #[test]
+    fn flags_file_and_log_know_the_runtimes_by_the_same_names() {
+        for runtime in RuntimeKind::value_variants() {
+            let name = runtime.to_string();
+            let by_flag = flags(&["--runtime", &name]).unwrap();
+            let by_file = file(&format!("runtime = '{name}'"));
+            assert_eq!(by_flag.runtime, Some(*runtime));
+            assert_eq!(by_file.runtime, Some(*runtime));
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use chinwag::{ConfigError, ServerError};
+use futures::channel::oneshot::Canceled;
 use thiserror::Error;
-use tokio::task::JoinError;
 
 use crate::listen::Endpoint;
 
@@ -46,8 +46,9 @@ pub(crate) enum Failure {
     System(#[source] io::Error),
     #[error(transparent)]
     Server(#[from] ServerError),
-    #[error("the server broke down: {0}")]
-    Crashed(#[from] JoinError),
+    /// The task that serves is gone without a result. The log has the panic's own words.
+    #[error("the server broke down: its task panicked")]
+    Crashed(#[from] Canceled),
 }
 
 impl Failure {

@@ -7,13 +7,13 @@ use std::{
     str::FromStr,
 };
 
-#[cfg(unix)]
-use chinwag::tokio::UnixListener;
 use chinwag::{
-    Addr, Listener, Runtime, Server,
-    tokio::TcpListener,
+    Addr, Server,
+    sockets::{Network, TcpListener},
     wire::{Line, Seed},
 };
+#[cfg(unix)]
+use chinwag::{Listener, sockets::UnixListener};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -76,8 +76,8 @@ impl Endpoint {
         .into()
     }
 
-    /// Starts to listen. It must run on a tokio runtime.
-    pub(crate) async fn bind(&self) -> Result<Bound, Failure> {
+    /// Starts to listen. It must run on the runtime.
+    pub(crate) async fn bind<N: Network>(&self) -> Result<Bound<N>, Failure> {
         let socket = match &self.place {
             Place::Tcp(address) => TcpListener::bind(address).await.map(Socket::Tcp),
             #[cfg(unix)]
@@ -218,23 +218,21 @@ fn fits_a_socket(_path: &str) -> bool {
 }
 
 /// An [`Endpoint`] that is listened on.
-#[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct Bound<N: Network> {
     scheme: Scheme,
     address: Addr,
-    socket: Socket,
+    socket: Socket<N>,
 }
 
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpListener),
+enum Socket<N: Network> {
+    Tcp(TcpListener<N>),
     #[cfg(unix)]
-    Unix(UnixListener),
+    Unix(UnixListener<N>),
 }
 
-impl Bound {
+impl<N: Network> Bound<N> {
     /// Adds it to `server`.
-    pub(crate) fn serve<R: Runtime>(self, server: Server<R>) -> Server<R> {
+    pub(crate) fn serve(self, server: Server<N>) -> Server<N> {
         match (self.socket, self.scheme) {
             (Socket::Tcp(socket), Scheme::Line) => server.listen(socket, Line::default()),
             (Socket::Tcp(socket), Scheme::Seed) => server.listen(socket, Seed::default()),
@@ -246,7 +244,7 @@ impl Bound {
     }
 }
 
-impl fmt::Display for Bound {
+impl<N: Network> fmt::Display for Bound<N> {
     /// `line://127.0.0.1:4000` with the real address, or `line+unix:///path`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.address {
@@ -256,7 +254,7 @@ impl fmt::Display for Bound {
     }
 }
 
-impl Socket {
+impl<N: Network> Socket<N> {
     fn local_addr(&self) -> io::Result<Addr> {
         match self {
             Self::Tcp(socket) => socket.local_addr().map(Addr::from),

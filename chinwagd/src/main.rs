@@ -3,8 +3,9 @@
 //! It listens where it is told to, says so on stdout, logs to stderr, and serves one chat on all its
 //! listeners until it gets a signal. `chinwagd --help` has the rest.
 //!
-//! `config` is what can be set and where it comes from, `listen` the addresses, `run` the server's life,
-//! `signals` what ends it, `logging` the way to stderr, and `failure` what keeps it from running.
+//! `config` is what can be set and where it comes from, `listen` the addresses, `runtime` what there is
+//! to run on, `run` the server's life, `signals` what ends it, `logging` the way to stderr, and `failure`
+//! what keeps it from running.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod failure;
 mod listen;
 mod logging;
 mod run;
+mod runtime;
 mod signals;
 
 use std::{
@@ -39,7 +41,7 @@ fn start() -> Result<ExitCode, Failure> {
         }
     };
     let _log = logging::start(logging::filter()?)?;
-    run::run(&config)
+    runtime::run(&config)
 }
 
 /// Prints, and does not mind if nobody is there to read it.

@@ -1,12 +1,11 @@
 //! The server's life, from its first listener to its last connection.
 
-use std::process::ExitCode;
+use std::{future::Future, io, pin::pin, process::ExitCode};
 
-use chinwag::{Hub, Limits, Server, tokio::TokioRuntime};
-use tokio::{
-    runtime,
-    sync::oneshot,
-    task::{self, JoinError},
+use chinwag::{Hub, Limits, Server, ServerError, sockets::Network};
+use futures::{
+    channel::oneshot::{self, Canceled},
+    future::{Either, select},
 };
 use tracing::{info, warn};
 
@@ -18,36 +17,34 @@ use crate::{
     signals::Signals,
 };
 
-/// How many files may be open that are not connections: listeners, standard streams, what tokio needs,
-/// and those being told that there is no room for them.
-const OTHER_FILES: u64 = 128;
+/// How many files may be open that are not of connections: listeners, standard streams, and what the
+/// runtime needs.
+const OTHER_FILES: u64 = 64;
 
-/// Serves until a signal ends it.
-pub(crate) fn run(config: &Config) -> Result<ExitCode, Failure> {
-    // With one thread too it is the runtime of many: a single way to run is a single way to fail, and
-    // that thread is a worker, not the one that waits for signals.
-    let runtime = runtime::Builder::new_multi_thread()
-        .worker_threads(config.threads)
-        .thread_name("chat")
-        .enable_all()
-        .build()
-        .map_err(Failure::System)?;
-    let outcome = runtime.block_on(serve(config));
-    // The wait for connections is over, and a look-up of a host name may take very long.
-    runtime.shutdown_background();
-    outcome
+/// How many connections more there may be, which are being told that there is no room for them.
+const REFUSED: u64 = 64;
+
+/// Serves on `runtime` until a signal ends it.
+pub(crate) fn serve<N: Network>(runtime: &N, config: &Config) -> Result<ExitCode, Failure> {
+    runtime.block_on(until_a_signal(runtime, config))
 }
 
-async fn serve(config: &Config) -> Result<ExitCode, Failure> {
+async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<ExitCode, Failure> {
     // Before anybody can know that the server is there.
     let mut signals = Signals::receive().map_err(Failure::System)?;
-    let bound = tokio::select! {
-        bound = bind_all(&config.listen) => bound?,
-        signal = signals.next() => {
+    let bound = match select(pin!(signals.next()), pin!(bind_all::<N>(&config.listen))).await {
+        Either::Left((signal, _)) => {
             info!("{signal} before it listens: stopped");
             return Ok(ExitCode::SUCCESS);
         }
+        Either::Right((bound, _)) => bound?,
     };
+    if config.threads_set && !config.runtime.has_workers() {
+        warn!(
+            "threads is {}, which has no effect: with runtime {} each connection has a thread of its own",
+            config.threads, config.runtime
+        );
+    }
     let limits = fit_file_limit(config)?;
     let announcement: String = bound
         .iter()
@@ -64,37 +61,52 @@ async fn serve(config: &Config) -> Result<ExitCode, Failure> {
             bound.serve(server)
         });
     let (stop, stopped) = oneshot::channel::<()>();
-    // The future that accepts is a task of its own. It then runs on the worker that the system tells of
-    // new connections; in `block_on` it would run on the main thread, which a worker had to wake for each.
-    let mut serving = task::spawn(server.run_until(stopped, TokioRuntime::current()));
+    // The future that accepts is a task of its own. It then runs where the system tells of new connections;
+    // in `block_on` it would run on the main thread, which a worker had to wake for each.
+    let mut serving =
+        start(runtime, server.run_until(stopped, runtime.clone())).map_err(Failure::System)?;
     info!(
-        threads = config.threads,
+        runtime = %config.runtime,
+        threads = config.runtime.has_workers().then_some(config.threads.get()),
         max_connections = limits.max_connections(),
         "chinwagd {} is up",
         env!("CARGO_PKG_VERSION")
     );
     print(&announcement);
 
-    tokio::select! {
-        ended = &mut serving => return finish(ended),
-        signal = signals.next() => {
+    match select(&mut serving, pin!(signals.next())).await {
+        Either::Left((ended, _)) => return finish(ended),
+        Either::Right((signal, _)) => {
             let connections = hub.connections();
             info!(connections, "{signal}: shutting down");
         }
     }
     // It fails only if the server has ended, which the next lines see.
     let _ = stop.send(());
-    tokio::select! {
-        ended = &mut serving => finish(ended),
-        signal = signals.next() => {
+    match select(serving, pin!(signals.next())).await {
+        Either::Left((ended, _)) => finish(ended),
+        Either::Right((signal, _)) => {
             warn!("{signal} during the shutdown: ends at once");
             Ok(ExitCode::from(signal.exit_code()))
         }
     }
 }
 
+/// Runs `work` as a task of `runtime`. If that panics, nothing is sent and the receiver says so.
+fn start<N: Network, T: Send + 'static>(
+    runtime: &N,
+    work: impl Future<Output = T> + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (tell, told) = oneshot::channel();
+    runtime.spawn(async move {
+        // Who waits for it may be gone, after a second signal.
+        let _ = tell.send(work.await);
+    })?;
+    Ok(told)
+}
+
 /// Listens on all endpoints or, if one of them cannot be had, on none.
-async fn bind_all(endpoints: &[Endpoint]) -> Result<Vec<Bound>, Failure> {
+async fn bind_all<N: Network>(endpoints: &[Endpoint]) -> Result<Vec<Bound<N>>, Failure> {
     let mut bound = Vec::with_capacity(endpoints.len());
     for endpoint in endpoints {
         bound.push(endpoint.bind().await?);
@@ -102,7 +114,7 @@ async fn bind_all(endpoints: &[Endpoint]) -> Result<Vec<Bound>, Failure> {
     Ok(bound)
 }
 
-fn finish(ended: Result<Result<(), chinwag::ServerError>, JoinError>) -> Result<ExitCode, Failure> {
+fn finish(ended: Result<Result<(), ServerError>, Canceled>) -> Result<ExitCode, Failure> {
     ended??;
     info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -113,7 +125,8 @@ fn finish(ended: Result<Result<(), chinwag::ServerError>, JoinError>) -> Result<
 fn fit_file_limit(config: &Config) -> Result<Limits, Failure> {
     let limits = config.limits;
     let connections = limits.max_connections();
-    let needed = OTHER_FILES.saturating_add(connections as u64);
+    let each = config.runtime.files_per_connection();
+    let needed = files_for(connections, each);
     let allowed = match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(allowed) => allowed,
         Err(error) => {
@@ -124,15 +137,19 @@ fn fit_file_limit(config: &Config) -> Result<Limits, Failure> {
     if allowed >= needed {
         return Ok(limits);
     }
+    let takes = match each {
+        1 => String::new(),
+        _ => format!(" and each takes {each}"),
+    };
     if config.max_connections_set {
         warn!(
-            "max-connections is {connections}, but the system allows only {allowed} open files; \
+            "max-connections is {connections}, but the system allows only {allowed} open files{takes}; \
              raise that (ulimit -Hn, LimitNOFILE=) to {needed}, or lower max-connections"
         );
         return Ok(limits);
     }
-    let connections = connections_within(allowed);
-    info!("max-connections is {connections}, as the system allows {allowed} open files");
+    let connections = connections_within(allowed, each);
+    info!("max-connections is {connections}, as the system allows {allowed} open files{takes}");
     Limits::builder()
         .max_connections(connections)
         .max_line(limits.max_line())
@@ -141,20 +158,56 @@ fn fit_file_limit(config: &Config) -> Result<Limits, Failure> {
         .map_err(Failure::OutOfRange)
 }
 
-/// How many connections fit beside the other files. Where hardly anything is allowed it is half, as
-/// those rarely need all of what is kept for them.
-fn connections_within(files: u64) -> usize {
-    let connections = files.saturating_sub(OTHER_FILES).max(files / 2).max(1);
-    usize::try_from(connections).unwrap_or(usize::MAX)
+/// How many files are needed for so many connections that take `each`.
+fn files_for(connections: usize, each: u64) -> u64 {
+    let connections = REFUSED.saturating_add(connections as u64);
+    connections.saturating_mul(each).saturating_add(OTHER_FILES)
+}
+
+/// How many connections that take `each` fit beside the other files. Where hardly anything is allowed
+/// they get half, as the others rarely need all of what is kept for them.
+fn connections_within(files: u64, each: u64) -> usize {
+    let left = files.saturating_sub(files_for(0, each)).max(files / 2);
+    usize::try_from((left / each).max(1)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
+    #[cfg(unix)]
+    use chinwag::threads::ThreadRuntime;
+    use chinwag::{async_std::AsyncStdRuntime, smol::SmolRuntime, tokio::TokioRuntime};
+
     use super::*;
 
     #[test]
     fn other_files_keep_their_room() {
-        let fits = [20_000, 512, 100, 1, 0].map(connections_within);
+        let fits = [20_000, 512, 100, 1, 0].map(|files| connections_within(files, 1));
         assert_eq!(fits, [19_872, 384, 50, 1, 1]);
+        let fits = [20_000, 512, 100, 1, 0].map(|files| connections_within(files, 2));
+        assert_eq!(fits, [9904, 160, 25, 1, 1]);
+        for (files, each) in [(20_000, 1), (20_000, 2), (20_001, 3)] {
+            let fits = connections_within(files, each);
+            assert!((files - each + 1..=files).contains(&files_for(fits, each)));
+        }
+    }
+
+    #[test]
+    fn a_server_that_panics_ends_the_wait_for_it() {
+        fn panics_on<N: Network>(runtime: &N) {
+            let server = start(runtime, async { panic!("this is the test's") }).unwrap();
+            let failure = finish(runtime.block_on(server)).unwrap_err();
+            assert_eq!(
+                failure.to_string(),
+                "the server broke down: its task panicked"
+            );
+        }
+        let tokio = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        panics_on(&TokioRuntime::from(tokio.handle().clone()));
+        panics_on(&AsyncStdRuntime::with_threads(NonZeroUsize::MIN));
+        panics_on(&SmolRuntime::with_threads(NonZeroUsize::MIN).unwrap());
+        #[cfg(unix)]
+        panics_on(&ThreadRuntime::current());
     }
 }

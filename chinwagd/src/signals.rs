@@ -1,6 +1,8 @@
 //! The signals that end the server.
 
-use std::{fmt, io};
+use std::{fmt, future, io};
+
+use futures::{StreamExt, channel::mpsc};
 
 /// A signal that asks the process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,61 +35,70 @@ impl fmt::Display for Signal {
     }
 }
 
-pub(crate) use system::Signals;
+/// Receives the signals that come from when it was made on, on any runtime.
+#[derive(Debug)]
+pub(crate) struct Signals(mpsc::Receiver<Signal>);
+
+impl Signals {
+    /// From here on the signals no longer end the process by themselves.
+    pub(crate) fn receive() -> io::Result<Self> {
+        // The first asks for the shutdown, the second for the end. Beyond these there is nothing to ask
+        // for, so one that finds no room is dropped.
+        let (mut send, receive) = mpsc::channel(2);
+        system::catch(move |signal| {
+            let _ = send.try_send(signal);
+        })?;
+        Ok(Self(receive))
+    }
+
+    /// Waits for the next one. Dropping the future loses none.
+    pub(crate) async fn next(&mut self) -> Signal {
+        match self.0.next().await {
+            Some(signal) => signal,
+            None => future::pending().await,
+        }
+    }
+}
 
 #[cfg(unix)]
 mod system {
-    use tokio::signal::unix::{self, SignalKind};
+    use std::{io, thread};
 
-    use super::{Signal, io};
+    use signal_hook::{
+        consts::{SIGINT, SIGTERM},
+        iterator,
+    };
 
-    /// Receives the signals that come from when it was made on.
-    #[derive(Debug)]
-    pub(crate) struct Signals {
-        interrupt: unix::Signal,
-        terminate: unix::Signal,
-    }
+    use super::Signal;
 
-    impl Signals {
-        /// From here on the signals no longer end the process by themselves. It must run on a tokio
-        /// runtime.
-        pub(crate) fn receive() -> io::Result<Self> {
-            Ok(Self {
-                interrupt: unix::signal(SignalKind::interrupt())?,
-                terminate: unix::signal(SignalKind::terminate())?,
-            })
-        }
-
-        /// Waits for the next one. Dropping the future loses none.
-        pub(crate) async fn next(&mut self) -> Signal {
-            tokio::select! {
-                _ = self.interrupt.recv() => Signal::Interrupt,
-                _ = self.terminate.recv() => Signal::Terminate,
-            }
-        }
+    /// Calls `tell` for each signal, on a thread of its own: little may be done where a signal strikes.
+    pub(super) fn catch(mut tell: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+        let mut signals = iterator::Signals::new([SIGINT, SIGTERM])?;
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in signals.forever() {
+                    tell(match signal {
+                        SIGINT => Signal::Interrupt,
+                        _ => Signal::Terminate,
+                    });
+                }
+            })?;
+        Ok(())
     }
 }
 
 #[cfg(windows)]
 mod system {
-    use tokio::signal::windows::{self, CtrlC};
+    use std::io;
 
-    use super::{Signal, io};
+    use super::Signal;
 
-    /// Receives the Ctrl-Cs that come from when it was made on.
-    #[derive(Debug)]
-    pub(crate) struct Signals(CtrlC);
-
-    impl Signals {
-        /// From here on Ctrl-C no longer ends the process by itself. It must run on a tokio runtime.
-        pub(crate) fn receive() -> io::Result<Self> {
-            windows::ctrl_c().map(Self)
-        }
-
-        /// Waits for the next one. Dropping the future loses none.
-        pub(crate) async fn next(&mut self) -> Signal {
-            self.0.recv().await;
-            Signal::Interrupt
-        }
+    /// Calls `tell` for each Ctrl-C, on a thread of its own.
+    pub(super) fn catch(mut tell: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
+        ctrlc::set_handler(move || tell(Signal::Interrupt)).map_err(|error| match error {
+            ctrlc::Error::System(error) => error,
+            other => io::Error::other(other),
+        })
     }
 }

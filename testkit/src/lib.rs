@@ -11,6 +11,7 @@
     reason = "a test kit fails by panicking"
 )]
 
+pub mod conformance;
 mod net;
 mod peer;
 mod runtime;

@@ -2,28 +2,33 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fmt, io,
+    fmt,
+    future::{Future, poll_fn},
+    io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 
-use chinwag_core::{Addr, Incoming, Listener};
-use futures::{
-    future::poll_fn,
-    io::{AsyncRead, AsyncWrite},
-};
+use chinwag_core::{Addr, Incoming, Listener, Runtime};
+use fastrand::Rng;
+use futures::io::{AsyncRead, AsyncWrite};
+
+use crate::runtime::{VirtualRuntime, VirtualSleep};
 
 /// A network of listeners that are called by name.
 #[derive(Clone, Default)]
 pub struct MemoryNet {
     state: Arc<Mutex<NetState>>,
+    clock: Option<VirtualRuntime>,
 }
 
 #[derive(Default)]
 struct NetState {
     listeners: HashMap<String, Arc<Mutex<Backlog>>>,
     next: u64,
+    rng: Rng,
 }
 
 /// How a stream behaves, in either direction.
@@ -33,14 +38,21 @@ pub struct Link {
     pub capacity: usize,
     /// The most bytes that one read or one write moves.
     pub chunk: usize,
+    /// Whether a read or write moves any number of bytes up to that, as the network's seed has it, rather
+    /// than as many as it can.
+    pub chop: bool,
+    /// How long bytes are under way, and an end of them. It needs a network with a clock.
+    pub latency: Duration,
 }
 
 impl Default for Link {
-    /// 64 KiB, and as much as fits in one go.
+    /// 64 KiB, as much as fits in one go, and at once.
     fn default() -> Self {
         Self {
             capacity: 64 * 1024,
             chunk: usize::MAX,
+            chop: false,
+            latency: Duration::ZERO,
         }
     }
 }
@@ -51,12 +63,48 @@ impl MemoryNet {
         Self::default()
     }
 
+    /// An empty network that has the clock of `rt`, and draws what it draws from `seed`.
+    pub fn on(rt: &VirtualRuntime, seed: u64) -> Self {
+        let net = Self {
+            clock: Some(rt.clone()),
+            ..Self::default()
+        };
+        lock(&net.state).rng = Rng::with_seed(seed);
+        net
+    }
+
+    /// A link with some of everything that a link can do to a stream, drawn from the network's seed.
+    ///
+    /// # Panics
+    ///
+    /// If the network has no clock.
+    pub fn any_link(&self) -> Link {
+        assert!(self.clock.is_some(), "latency needs a clock");
+        let mut state = lock(&self.state);
+        let rng = &mut state.rng;
+        Link {
+            capacity: 1 << rng.u32(11..=16),
+            chunk: 1 << rng.u32(4..=16),
+            chop: rng.bool(),
+            latency: Duration::from_micros(rng.u64(0..3) * rng.u64(0..=2000)),
+        }
+    }
+
     /// Listens under `name`, in place of whoever did so before.
     pub fn listen(&self, name: &str) -> MemoryListener {
+        self.listen_as(name, Addr::Memory(0))
+    }
+
+    /// Listens under the name that `addr` has as a text, and says that it does so at `addr`.
+    pub fn listen_at(&self, addr: Addr) -> MemoryListener {
+        self.listen_as(&addr.to_string(), addr)
+    }
+
+    fn listen_as(&self, name: &str, addr: Addr) -> MemoryListener {
         let backlog = Arc::new(Mutex::new(Backlog::default()));
         let mut state = lock(&self.state);
         state.listeners.insert(name.to_owned(), backlog.clone());
-        MemoryListener { backlog }
+        MemoryListener { backlog, addr }
     }
 
     /// Connects to `name` with a plain [`Link`].
@@ -78,10 +126,11 @@ impl MemoryNet {
         let mut state = lock(&self.state);
         state.next += 1;
         let number = state.next;
+        let rngs = [state.rng.fork(), state.rng.fork()];
         let backlog = state.listeners.get(name).cloned();
         drop(state);
         let backlog = backlog.ok_or(io::ErrorKind::ConnectionRefused)?;
-        let (ours, theirs) = MemoryStream::pair(link);
+        let (ours, theirs) = MemoryStream::connected(link, rngs, self.clock.as_ref());
         let mut backlog = lock(&backlog);
         if backlog.closed {
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -123,6 +172,7 @@ impl Backlog {
 /// A listener of a [`MemoryNet`].
 pub struct MemoryListener {
     backlog: Arc<Mutex<Backlog>>,
+    addr: Addr,
 }
 
 impl Listener for MemoryListener {
@@ -144,7 +194,7 @@ impl Listener for MemoryListener {
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
-        Ok(Addr::Memory(0))
+        Ok(self.addr.clone())
     }
 }
 
@@ -169,13 +219,21 @@ impl fmt::Debug for MemoryListener {
 pub struct MemoryStream {
     from: Arc<Mutex<Pipe>>,
     to: Arc<Mutex<Pipe>>,
-    chunk: usize,
+    link: Link,
+    rng: Rng,
+    clock: Option<VirtualRuntime>,
+    /// When the next bytes arrive, if they are under way.
+    arrival: Option<Pin<Box<VirtualSleep>>>,
 }
 
 #[derive(Default)]
 struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
+    /// How many of the bytes arrive when, where they do not at once. The end is one more, which is no byte.
+    under_way: VecDeque<(Instant, usize)>,
+    /// Nothing arrives for now.
+    stalled: bool,
     /// The writer is done.
     ended: bool,
     /// The reader is gone: there is no use in writing.
@@ -186,8 +244,20 @@ struct Pipe {
 }
 
 impl MemoryStream {
-    /// Two ends of one stream.
+    /// Two ends of one stream, without latency.
+    ///
+    /// # Panics
+    ///
+    /// If the link has latency, which needs the clock of a [`MemoryNet`].
     pub fn pair(link: Link) -> (Self, Self) {
+        Self::connected(link, [Rng::with_seed(1), Rng::with_seed(2)], None)
+    }
+
+    fn connected(link: Link, rngs: [Rng; 2], clock: Option<&VirtualRuntime>) -> (Self, Self) {
+        assert!(
+            link.latency.is_zero() || clock.is_some(),
+            "latency needs a clock"
+        );
         let pipe = || {
             Arc::new(Mutex::new(Pipe {
                 capacity: link.capacity,
@@ -195,12 +265,25 @@ impl MemoryStream {
             }))
         };
         let (up, down) = (pipe(), pipe());
-        let end = |from: &Arc<_>, to: &Arc<_>| Self {
+        let end = |from: &Arc<_>, to: &Arc<_>, rng| Self {
             from: Arc::clone(from),
             to: Arc::clone(to),
-            chunk: link.chunk,
+            link,
+            rng,
+            clock: clock.cloned(),
+            arrival: None,
         };
-        (end(&down, &up), end(&up, &down))
+        let [ours, theirs] = rngs;
+        (end(&down, &up, ours), end(&up, &down, theirs))
+    }
+
+    /// Lets nothing arrive at either end until it is called with `false`. What is written waits.
+    pub fn stall(&self, stalled: bool) {
+        for pipe in [&self.from, &self.to] {
+            let mut pipe = lock(pipe);
+            pipe.stalled = stalled;
+            pipe.wake();
+        }
     }
 
     /// Ends both directions with an error, and throws away what is under way.
@@ -215,7 +298,40 @@ impl Pipe {
     fn reset(&mut self) {
         self.reset = true;
         self.bytes.clear();
+        self.under_way.clear();
         self.wake();
+    }
+
+    /// How many bytes can be read, whether the end can, and when there will be more.
+    fn arrived(&self, now: Option<Instant>) -> (usize, bool, Option<Instant>) {
+        if self.stalled {
+            return (0, false, None);
+        }
+        let is_under_way = |&&(at, _): &&(Instant, usize)| now.is_some_and(|now| now < at);
+        let mut under_way = self.under_way.iter().filter(is_under_way).peekable();
+        let next = under_way.peek().map(|(at, _)| *at);
+        let absent: usize = under_way.map(|(_, count)| count).sum();
+        let there = self.bytes.len() - absent.min(self.bytes.len());
+        (there, self.ended && next.is_none(), next)
+    }
+
+    /// Notes that the writer is done.
+    fn end(&mut self, arrival: Option<Instant>) {
+        if !self.ended {
+            self.ended = true;
+            self.send(0, arrival);
+        }
+        self.wake();
+    }
+
+    /// Notes that `count` bytes more have been written, or the end.
+    fn send(&mut self, count: usize, arrival: Option<Instant>) {
+        if let Some(arrival) = arrival {
+            self.under_way.push_back((arrival, count));
+        }
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
     }
 
     fn wake(&mut self) {
@@ -228,22 +344,62 @@ impl Pipe {
     }
 }
 
+impl MemoryStream {
+    fn now(&self) -> Option<Instant> {
+        self.clock.as_ref().map(Runtime::now)
+    }
+
+    /// When what is written now arrives, if not at once.
+    fn arrival(&self) -> Option<Instant> {
+        let has_latency = !self.link.latency.is_zero();
+        self.now()
+            .filter(|_| has_latency)
+            .map(|now| now + self.link.latency)
+    }
+
+    /// How much of `count` bytes is moved in one go.
+    fn chop(&mut self, count: usize) -> usize {
+        let count = count.min(self.link.chunk);
+        match self.link.chop && count > 1 {
+            true => self.rng.usize(1..=count),
+            false => count,
+        }
+    }
+}
+
 impl AsyncRead for MemoryStream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut pipe = lock(&self.from);
+        let (now, from) = (self.now(), self.from.clone());
+        let mut pipe = lock(&from);
         if pipe.reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        let count = buf.len().min(self.chunk).min(pipe.bytes.len());
-        if count == 0 && !pipe.ended {
+        let (there, ended, next) = pipe.arrived(now);
+        let count = self.chop(buf.len().min(there));
+        if count == 0 && !ended {
             pipe.reader = Some(cx.waker().clone());
+            drop(pipe);
+            self.arrival = None;
+            if let (Some(clock), Some(next)) = (self.clock.clone(), next) {
+                let mut arrival = Box::pin(clock.sleep_until(next));
+                // It is not there yet, so this is `Pending`.
+                let _ = arrival.as_mut().poll(cx);
+                self.arrival = Some(arrival);
+            }
             return Poll::Pending;
         }
         io::Read::read_exact(&mut pipe.bytes, &mut buf[..count])?;
+        while pipe
+            .under_way
+            .front()
+            .is_some_and(|(at, _)| now.is_some_and(|now| *at <= now))
+        {
+            pipe.under_way.pop_front();
+        }
         if let Some(writer) = pipe.writer.take() {
             writer.wake();
         }
@@ -257,23 +413,36 @@ impl AsyncWrite for MemoryStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut pipe = lock(&self.to);
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let (arrival, to) = (self.arrival(), self.to.clone());
+        let mut pipe = lock(&to);
         if pipe.reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         if pipe.broken || pipe.ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        let wanted = bufs.iter().map(|buf| buf.len()).sum::<usize>();
         let room = pipe.capacity - pipe.bytes.len();
-        let count = buf.len().min(self.chunk).min(room);
-        if count == 0 && !buf.is_empty() {
+        let count = self.chop(wanted.min(room));
+        if count == 0 && wanted > 0 {
             pipe.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        pipe.bytes.extend(&buf[..count]);
-        if let Some(reader) = pipe.reader.take() {
-            reader.wake();
+        let mut left = count;
+        for buf in bufs {
+            let some = left.min(buf.len());
+            pipe.bytes.extend(&buf[..some]);
+            left -= some;
         }
+        pipe.send(count, arrival);
         Poll::Ready(Ok(count))
     }
 
@@ -282,9 +451,8 @@ impl AsyncWrite for MemoryStream {
     }
 
     fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut pipe = lock(&self.to);
-        pipe.ended = true;
-        pipe.wake();
+        let arrival = self.arrival();
+        lock(&self.to).end(arrival);
         Poll::Ready(Ok(()))
     }
 }
@@ -296,13 +464,11 @@ impl Drop for MemoryStream {
         from.broken = true;
         from.wake();
         drop(from);
+        let arrival = self.arrival();
         let mut to = lock(&self.to);
         match unread {
             true => to.reset(),
-            false => {
-                to.ended = true;
-                to.wake();
-            }
+            false => to.end(arrival),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Wake, Waker},
     time::{Duration, Instant},
 };
@@ -27,6 +27,8 @@ pub struct VirtualRuntime {
 struct Inner {
     start: Instant,
     state: Mutex<State>,
+    /// Tells the thread that runs it, if it waits for others, that a task is ready.
+    is_ready: Condvar,
 }
 
 struct State {
@@ -40,6 +42,8 @@ struct State {
     panics: usize,
     /// How much time one poll of a task takes.
     tick: Duration,
+    /// Other threads may wake tasks of this runtime.
+    has_others: bool,
 }
 
 /// The task of [`VirtualRuntime::block_on`].
@@ -59,11 +63,13 @@ impl VirtualRuntime {
             timers: BTreeMap::new(),
             panics: 0,
             tick: Duration::ZERO,
+            has_others: false,
         };
         Self {
             inner: Arc::new(Inner {
                 start,
                 state: Mutex::new(state),
+                is_ready: Condvar::new(),
             }),
         }
     }
@@ -120,6 +126,12 @@ impl VirtualRuntime {
         self.lock().tick = tick;
     }
 
+    /// Says that other threads wake tasks of this runtime. When every task waits and no timer is set, it
+    /// then waits for them, instead of taking it for a deadlock; and a run is no longer repeatable.
+    pub fn expect_others(&self) {
+        self.lock().has_others = true;
+    }
+
     /// How much virtual time has passed.
     pub fn elapsed(&self) -> Duration {
         self.now() - self.inner.start
@@ -148,7 +160,14 @@ impl VirtualRuntime {
                 *task.queued.lock().unwrap_or_else(PoisonError::into_inner) = false;
                 return Some(task);
             }
-            let ((deadline, _), waker) = state.timers.pop_first()?;
+            let Some(((deadline, _), waker)) = state.timers.pop_first() else {
+                if !state.has_others {
+                    return None;
+                }
+                let waited = self.inner.is_ready.wait(state);
+                drop(waited.unwrap_or_else(PoisonError::into_inner));
+                continue;
+            };
             state.now = state.now.max(deadline);
             drop(state);
             waker.wake();
@@ -228,6 +247,7 @@ impl Wake for Task {
         if !*queued {
             *queued = true;
             state.ready.push(self.clone());
+            runtime.is_ready.notify_one();
         }
     }
 }

@@ -52,7 +52,7 @@ fn a_flood_without_a_name_is_closed_in_time_too() {
         Chat::run(Hub::new, async |chat| {
             let more_than_one_poll_reads = Link {
                 capacity: 1 << 20,
-                chunk: usize::MAX,
+                ..Link::default()
             };
             let flood = chat.line_over(more_than_one_poll_reads).into_inner();
             chat.rt.set_tick(Duration::from_millis(500));
@@ -130,7 +130,7 @@ fn a_reader_that_never_reads_is_cut_at_its_bound_and_nobody_else_is() {
     Chat::run(small_mailboxes, async |chat| {
         let stuck = Link {
             capacity: 4096,
-            chunk: usize::MAX,
+            ..Link::default()
         };
         let mut stuck = chat.line_over(stuck);
         stuck.ask("register,stuck", "ack").await;
@@ -173,6 +173,7 @@ fn a_healthy_reader_is_never_cut_because_somebody_talks_fast() {
         let narrow = Link {
             capacity: 2048,
             chunk: 512,
+            ..Link::default()
         };
         let mut stuck = chat.line_over(narrow);
         stuck.ask("register,stuck", "ack").await;
@@ -209,7 +210,7 @@ fn a_healthy_reader_is_never_cut_because_many_talk_at_once() {
     Chat::run(small_mailboxes, async |chat| {
         let mut healthy = chat.line_over(Link {
             capacity: 4096,
-            chunk: usize::MAX,
+            ..Link::default()
         });
         healthy.ask("register,healthy", "ack").await;
         let text = "x".repeat(4000);
@@ -270,7 +271,7 @@ fn requests_whose_replies_are_never_read_stop_being_read() {
         let mut ada = chat.user("ada").await;
         let mut flood = chat.line_over(Link {
             capacity: 4096,
-            chunk: usize::MAX,
+            ..Link::default()
         });
         let mut sent = 0;
         let pings = "ping\n".repeat(1000);
@@ -344,6 +345,7 @@ fn a_shutdown_ends_by_its_deadline_whatever_the_peers_do() {
         let narrow = Link {
             capacity: 64,
             chunk: 64,
+            ..Link::default()
         };
         let mut stuck = Peer::new(net.try_connect("line", narrow).unwrap());
         stuck.ask("register,stuck", "ack").await;
@@ -590,7 +592,7 @@ fn a_slow_reader_is_waited_for_while_it_reads() {
     Chat::run(small_mailboxes, async |chat| {
         let narrow = Link {
             capacity: 16 * 1024,
-            chunk: usize::MAX,
+            ..Link::default()
         };
         let mut slow = chat.line_over(narrow);
         slow.ask("register,slow", "ack").await;
@@ -633,7 +635,7 @@ fn a_long_list_takes_no_room_and_is_not_interrupted() {
         }
         let narrow = Link {
             capacity: 1000,
-            chunk: usize::MAX,
+            ..Link::default()
         };
         let mut reader = Peer::new(net.try_connect("line", narrow).unwrap());
         reader.ask("register,reader", "ack").await;
@@ -674,7 +676,7 @@ fn a_message_larger_than_half_a_mailbox_waits_like_any_other() {
     Chat::run(hub, async |chat| {
         let narrow = Link {
             capacity: 100,
-            chunk: usize::MAX,
+            ..Link::default()
         };
         let mut stuck = chat.line_over(narrow);
         stuck.ask("register,stuck", "ack").await;

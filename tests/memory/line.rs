@@ -71,6 +71,7 @@ fn one_byte_at_a_time_both_ways() {
     let slow = Link {
         capacity: 1,
         chunk: 1,
+        ..Link::default()
     };
     Chat::run(Hub::new, async |chat| {
         let mut ada = chat.line_over(slow);

@@ -22,12 +22,17 @@ impl AsyncStdRuntime {
         Self
     }
 
-    /// The process's, run by so many threads. It must come before anything else that uses async-std: once
-    /// the runtime is up, this changes nothing.
+    /// The process's, run by so many threads, whatever the environment says. It must come before anything
+    /// else that uses async-std: once the runtime is up, this changes nothing.
+    ///
+    /// # Panics
+    ///
+    /// If a thread cannot be started, which is how async-std takes it.
     pub fn with_threads(threads: NonZeroUsize) -> Self {
         async_global_executor::init_with_config(
             GlobalExecutorConfig::default()
-                .with_env_var("ASYNC_STD_THREAD_COUNT")
+                // It always asks the environment. This is a name that nothing there can have.
+                .with_env_var("=")
                 .with_min_threads(threads.get())
                 .with_max_threads(threads.get())
                 .with_thread_name_fn(|| "chat".to_owned()),

@@ -75,19 +75,48 @@ fn a_warning_says_how_many_files_are_too_few() {
     assert!(warning.contains("only 256 open files"), "{warning}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
-fn a_default_that_does_not_fit_is_lowered_without_a_warning() {
-    let mut command = with_ulimit("ulimit -n 256");
-    command.stderr(Stdio::piped());
-    let mut chinwagd = Chinwagd::spawn(&mut command, 2);
-    chinwagd.signal("INT");
-    assert_eq!(chinwagd.exit_code(), Some(0));
-    let mut log = String::new();
-    chinwagd.stderr().read_to_string(&mut log).unwrap();
-    let said = "max-connections is 128, as the system allows 256 open files";
+fn a_warning_counts_two_files_for_each_connection_on_threads() {
+    let mut command = with_ulimit("ulimit -n 1024");
+    command
+        .args(["--runtime", "threads", "--max-connections", "1000"])
+        .stderr(Stdio::piped());
+    let log = Chinwagd::spawn(&mut command, 2).stop_and_read_the_log();
+    let said = "max-connections is 1000, but the system allows only 1024 open files and each takes 2; \
+                raise that (ulimit -Hn, LimitNOFILE=) to 2192,";
     assert!(log.contains(said), "{log}");
-    assert!(log.contains("max_connections=128"), "{log}");
-    assert!(!log.contains("WARN"), "{log}");
+}
+
+on_every_runtime! {
+    a_default_that_does_not_fit_is_lowered_without_a_warning
+}
+
+fn a_default_that_does_not_fit_is_lowered_without_a_warning(runtime: &str) {
+    let mut command = with_ulimit("ulimit -n 512");
+    command.args(["--runtime", runtime]).stderr(Stdio::piped());
+    let chinwagd = Chinwagd::spawn(&mut command, 2);
+    let (fit, takes) = match runtime {
+        "threads" if cfg!(target_os = "linux") => (160, " and each takes 2\n"),
+        "threads" => (106, " and each takes 3\n"),
+        _ => (384, "\n"),
+    };
+    // As many do get in, and one more is told that there is no room.
+    let users: Vec<_> = (0..fit)
+        .map(|number| chinwagd.user(&format!("user{number}")))
+        .collect();
+    assert!(chinwagd.line().hear().starts_with("error,full,"));
+    drop(users);
+
+    let log = chinwagd.stop_and_read_the_log();
+    let said = format!("max-connections is {fit}, as the system allows 512 open files{takes}");
+    assert!(log.contains(&said), "{log}");
+    assert!(log.contains(&format!("max_connections={fit}\n")), "{log}");
+    let mut warnings = log.lines().filter(|line| line.contains("WARN"));
+    assert!(
+        warnings.all(|line| line.contains("more are refused")),
+        "{log}"
+    );
 }
 
 #[cfg(target_os = "linux")]

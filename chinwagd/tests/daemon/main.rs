@@ -11,9 +11,28 @@
     reason = "a test that is surprised should fail"
 )]
 
+/// Makes of each function that takes the name of a runtime a test for every runtime.
+macro_rules! on_every_runtime {
+    ($($test:ident)*) => {
+        on_every_runtime! { tokio "tokio" $($test)* }
+        on_every_runtime! { async_std "async-std" $($test)* }
+        on_every_runtime! { smol "smol" $($test)* }
+        on_every_runtime! { threads "threads" $($test)* }
+    };
+    ($module:ident $runtime:literal $($test:ident)*) => {
+        mod $module {
+            $(#[test]
+            fn $test() {
+                super::$test($runtime);
+            })*
+        }
+    };
+}
+
 mod logs;
 mod peer;
 mod process;
+mod runtimes;
 mod serve;
 mod settings;
 mod shutdown;

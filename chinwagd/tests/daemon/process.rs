@@ -24,6 +24,8 @@ pub(crate) const ANYWHERE: [&str; 4] = [
     "seed://127.0.0.1:0",
 ];
 
+pub(crate) const RUNTIMES: [&str; 4] = ["tokio", "async-std", "smol", "threads"];
+
 /// chinwagd with nothing in its environment, and with nobody to read its log.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chinwagd"));
@@ -48,6 +50,11 @@ impl Chinwagd {
     pub(crate) fn start(args: &[&str]) -> Self {
         let args = [&ANYWHERE, args].concat();
         Self::spawn(&mut command(&args), 2)
+    }
+
+    /// Starts it like [`start`](Self::start), on this runtime.
+    pub(crate) fn start_on(runtime: &str, args: &[&str]) -> Self {
+        Self::start(&[&["--runtime", runtime], args].concat())
     }
 
     /// Starts it and waits until it accepts on so many `endpoints`.
@@ -114,6 +121,15 @@ impl Chinwagd {
     /// Sends the signal, like `TERM`.
     pub(crate) fn signal(&self, signal: &str) {
         kill(signal, self.child.id());
+    }
+
+    /// Ends it with a signal, and returns what it has logged, if that is a pipe.
+    pub(crate) fn stop_and_read_the_log(mut self) -> String {
+        self.signal("TERM");
+        let mut log = String::new();
+        self.stderr().read_to_string(&mut log).unwrap();
+        assert_eq!(self.exit_code(), Some(0));
+        log
     }
 
     /// Waits for its end and returns its exit code; it may have said nothing more on stdout.

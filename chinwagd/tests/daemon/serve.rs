@@ -13,6 +13,15 @@ use crate::{
     process::{Chinwagd, Folder, command, output, text_of},
 };
 
+on_every_runtime! {
+    users_of_both_wires_talk
+    a_unix_socket_is_made_and_taken_away
+    one_connection_more_is_told_that_there_is_no_room
+    who_gives_no_name_in_time_is_sent_away
+    an_idle_user_is_sent_away
+    a_port_in_use_is_not_taken
+}
+
 #[test]
 fn it_says_where_it_listens_in_the_order_given() {
     let folder = Folder::new("order");
@@ -41,10 +50,9 @@ fn it_says_where_it_listens_in_the_order_given() {
     assert_eq!(Peer::tcp(last).ask("ping"), "pong");
 }
 
-#[test]
-fn users_of_both_wires_talk() {
+fn users_of_both_wires_talk(runtime: &str) {
     for threads in ["1", "2"] {
-        let chinwagd = Chinwagd::start(&["--threads", threads]);
+        let chinwagd = Chinwagd::start_on(runtime, &["--threads", threads]);
         let mut ada = chinwagd.user("ada");
         let mut bob = chinwagd.user("bob");
         let mut cid = Peer::tcp(chinwagd.address("seed"));
@@ -65,21 +73,21 @@ fn users_of_both_wires_talk() {
     }
 }
 
-#[test]
-fn a_unix_socket_is_made_and_taken_away() {
-    let folder = Folder::new("unix");
+fn a_unix_socket_is_made_and_taken_away(runtime: &str) {
+    let folder = Folder::new(&format!("unix-{runtime}"));
     let path = folder.path("s");
     let endpoint = format!("line+unix://{}", text_of(&path));
     // The file of a server that died without tidying up.
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists());
 
-    let mut chinwagd = Chinwagd::spawn(&mut command(&["--listen", &endpoint]), 1);
+    let args = ["--runtime", runtime, "--listen", &endpoint];
+    let mut chinwagd = Chinwagd::spawn(&mut command(&args), 1);
     assert_eq!(chinwagd.endpoints()[0], endpoint);
     let mut ada = Peer::unix(&path);
     assert_eq!(ada.ask("register,ada"), "ack");
 
-    let second = output(&mut command(&["--listen", &endpoint]));
+    let second = output(&mut command(&args));
     let said = String::from_utf8(second.stderr).unwrap();
     assert_eq!(
         said,
@@ -110,9 +118,8 @@ fn a_file_that_is_no_socket_is_left_alone() {
     assert_eq!(fs::read_to_string(path).unwrap(), "dear diary");
 }
 
-#[test]
-fn one_connection_more_is_told_that_there_is_no_room() {
-    let chinwagd = Chinwagd::start(&["--max-connections", "1"]);
+fn one_connection_more_is_told_that_there_is_no_room(runtime: &str) {
+    let chinwagd = Chinwagd::start_on(runtime, &["--max-connections", "1"]);
     let mut ada = chinwagd.user("ada");
     let mut bob = chinwagd.line();
     assert!(bob.hear().starts_with("error,full,"));
@@ -130,9 +137,11 @@ fn a_line_past_the_limit_is_refused_and_the_next_is_served() {
     assert_eq!(ada.ask("ping"), "pong");
 }
 
-#[test]
-fn who_gives_no_name_in_time_is_sent_away() {
-    let chinwagd = Chinwagd::start(&["--register-timeout", "1s", "--idle-timeout", "never"]);
+fn who_gives_no_name_in_time_is_sent_away(runtime: &str) {
+    let chinwagd = Chinwagd::start_on(
+        runtime,
+        &["--register-timeout", "1s", "--idle-timeout", "never"],
+    );
     let mut ada = chinwagd.user("ada");
     let mut nobody = chinwagd.line();
     assert!(nobody.hear().starts_with("error,timed-out,"));
@@ -140,20 +149,26 @@ fn who_gives_no_name_in_time_is_sent_away() {
     assert_eq!(ada.ask("ping"), "pong");
 }
 
-#[test]
-fn an_idle_user_is_sent_away() {
-    let chinwagd = Chinwagd::start(&["--idle-timeout", "500ms"]);
+fn an_idle_user_is_sent_away(runtime: &str) {
+    let chinwagd = Chinwagd::start_on(runtime, &["--idle-timeout", "500ms"]);
     let mut ada = chinwagd.user("ada");
     assert!(ada.hear().starts_with("error,timed-out,"));
     ada.hears_the_end();
 }
 
-#[test]
-fn a_port_in_use_is_not_taken() {
+fn a_port_in_use_is_not_taken(runtime: &str) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("line://{}", taken.local_addr().unwrap());
     let free = "seed://127.0.0.1:0";
-    let refused = output(&mut command(&["--listen", free, "--listen", &endpoint]));
+    let args = [
+        "--runtime",
+        runtime,
+        "--listen",
+        free,
+        "--listen",
+        &endpoint,
+    ];
+    let refused = output(&mut command(&args));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(
         said,

@@ -100,6 +100,13 @@ fn the_file_is_refused_in_one_line_with_code_1() {
         ),
         ("idle-timeout = '30'\n", "line 1: \"30\": time unit needed"),
         ("idle-timeout = '0s'\n", "idle-timeout is zero"),
+        (
+            "\nruntime = 'tokyo'\n",
+            "line 2: \"tokyo\": the runtimes are tokio, async-std, smol, threads",
+        ),
+        ("runtime = ''\n", "line 1: \"\": the runtimes are "),
+        ("runtime = smol\n", "it is a name like \"tokio\", in quotes"),
+        ("runtime = 2\n", "it is a name like \"tokio\", in quotes"),
         ("listen = []\n", "listen is 0"),
         ("listen = ['line://a:1', 'b\\nc']\n", "line 1: "),
         (
@@ -153,6 +160,15 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         (&["--mailbox-bytes", "1"], "mailbox-bytes is 1"),
         (&["--idle-timeout", "0s"], "idle-timeout is zero"),
         (&["--register-timeout", "soon"], "'soon'"),
+        (
+            &["--runtime", "tokyo"],
+            "'tokyo' for '--runtime <RUNTIME>' [possible values: tokio, async-std, smol, threads]",
+        ),
+        (&["--runtime", "Smol"], "'Smol'"),
+        (
+            &["--runtime"],
+            "[possible values: tokio, async-std, smol, threads]",
+        ),
         (&["--threads", "0"], "threads is 0"),
         (&["--check-config", "--threads", "9999"], "threads is 9999"),
     ] {
@@ -165,6 +181,12 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         ("CHINWAG_MAILBOX_BYTES", "", "''"),
         ("CHINWAG_IDLE_TIMEOUT", "1", "time unit needed"),
         ("CHINWAG_REGISTER_TIMEOUT", "0s", "register-timeout is zero"),
+        (
+            "CHINWAG_RUNTIME",
+            "async_std",
+            "CHINWAG_RUNTIME: invalid value 'async_std' for '--runtime <RUNTIME>' \
+             [possible values: tokio, async-std, smol, threads]",
+        ),
         (
             "CHINWAG_THREADS",
             "two",
@@ -215,9 +237,13 @@ fn help_and_version_are_answers() {
     let help = String::from_utf8(help.stdout).unwrap();
     for needed in [
         "line://127.0.0.1:4000,seed://127.0.0.1:4001",
-        "[default: 65536]",
+        "[default: 65536; with --runtime threads 4096]",
         "[default: 30s]",
         "CHINWAG_MAILBOX_BYTES",
+        "[env: CHINWAG_RUNTIME]",
+        "[default: tokio]",
+        "RUSTSEC-2025-0052",
+        "whatever --threads says",
         "nc 127.0.0.1 4000",
         "130 and 143",
         "[env: CHINWAG_LISTEN]",

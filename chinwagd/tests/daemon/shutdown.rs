@@ -1,11 +1,15 @@
 //! A signal ends it in good order, and a second one at once.
 
-use crate::process::{ANYWHERE, Chinwagd, command};
+use crate::process::{Chinwagd, command};
 
-#[test]
-fn a_signal_says_good_bye_and_frees_the_port() {
+on_every_runtime! {
+    a_signal_says_good_bye_and_frees_the_port
+    a_second_signal_ends_it_at_once
+}
+
+fn a_signal_says_good_bye_and_frees_the_port(runtime: &str) {
     for signal in ["TERM", "INT"] {
-        let mut chinwagd = Chinwagd::start(&[]);
+        let mut chinwagd = Chinwagd::start_on(runtime, &[]);
         let address = chinwagd.address("line").to_owned();
         let mut ada = chinwagd.user("ada");
         let mut bob = chinwagd.user("bob");
@@ -23,17 +27,15 @@ fn a_signal_says_good_bye_and_frees_the_port() {
         // The sockets of this side are still open, and so in the way if anything is.
         assert_eq!(chinwagd.exit_code(), Some(0));
         let again = format!("line://{address}");
-        let again = Chinwagd::spawn(&mut command(&["--listen", &again]), 1);
+        let again = Chinwagd::spawn(&mut command(&["--runtime", runtime, "--listen", &again]), 1);
         assert_eq!(again.address("line"), address);
         again.user("ada");
     }
 }
 
-#[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_it_at_once(runtime: &str) {
     for (second, code) in [("INT", 130), ("TERM", 143)] {
-        let args = [&ANYWHERE[..], &["--mailbox-bytes", "1000000000"]].concat();
-        let mut chinwagd = Chinwagd::spawn(&mut command(&args), 2);
+        let mut chinwagd = Chinwagd::start_on(runtime, &["--mailbox-bytes", "1000000000"]);
         // Ada does not read, so that the shutdown has to wait for her.
         let _ada = chinwagd.user("ada");
         let mut bob = chinwagd.user("bob");

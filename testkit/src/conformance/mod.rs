@@ -1,0 +1,123 @@
+//! What every runtime and its sockets have to do for a chat, as cases that run on any.
+//!
+//! A transport runs all of them with one line in its `tests/`:
+//!
+//! ```text
+//! chinwag_testkit::conformance!(sockets: SmolRuntime::current());
+//! ```
+//!
+//! Each case has as many seconds as [`PATIENCE`] to end; a case that hangs fails. Nothing else is timed.
+
+mod cases;
+mod harness;
+mod run;
+mod sockets;
+
+pub use cases::*;
+#[cfg(unix)]
+pub use harness::Unix;
+pub use harness::{Harness, Memory, Tcp};
+pub use run::{PATIENCE, alone, run};
+pub use sockets::*;
+
+/// Makes a test of each case, on TCP and Unix sockets of a runtime, or on any list of [`Harness`]es, on
+/// which each case then runs in turn.
+#[macro_export]
+macro_rules! conformance {
+    (sockets: $runtime:expr) => {
+        mod tcp {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::conformance!([$crate::conformance::Tcp($runtime)]);
+            $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
+                sockets_are_refused_where_one_listens
+                accepted_sockets_are_tuned
+                a_connection_stays_small
+            );
+        }
+        #[cfg(unix)]
+        mod unix {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::conformance!([$crate::conformance::Unix($runtime)]);
+            $crate::conformance!(@test [$crate::conformance::Unix($runtime)];
+                a_socket_file_is_replaced_and_removed_with_care
+            );
+        }
+    };
+    ($harnesses:expr) => {
+        $crate::conformance!(@test $harnesses;
+            users_register_list_and_talk
+            a_command_in_single_bytes
+            many_commands_in_one_segment
+            blocked_writes_lose_nothing
+            both_directions_blocked_at_once
+            slices_are_written_in_order
+            the_peer_closes_its_half
+            the_server_closes_its_half
+            the_end_follows_the_good_bye
+            bytes_after_the_good_bye_do_no_harm
+            a_reset_frees_the_name
+            only_the_slow_reader_is_closed
+            four_senders_keep_their_order
+            a_client_is_used_by_several_tasks
+            who_does_not_register_is_told
+            who_is_idle_is_told
+            timers_fire_when_they_should
+            the_last_waker_counts
+            a_dropped_accept_loses_nobody
+            a_shutdown_delivers_everything
+            a_shutdown_ends_by_its_deadline
+            a_dropped_server_closes_everything
+            the_next_server_takes_the_address
+            spawned_tasks_are_detached
+            a_panic_harms_nobody_else
+            one_connection_too_many_is_told
+            one_of_a_thousand_gets_the_name
+            servers_on_two_runtimes_share_a_hub
+        );
+        $crate::conformance!(@alone $harnesses;
+            accept_survives_the_open_file_limit
+            a_hundred_servers_leave_nothing_behind
+        );
+    };
+    (@test $harnesses:expr; $($case:ident)+) => {
+        $(
+            #[test]
+            fn $case() {
+                $crate::conformance::run($harnesses, $crate::conformance::$case);
+            }
+        )+
+    };
+    // What has to do with the whole process runs in one of its own.
+    (@alone $harnesses:expr; $($case:ident)+) => {
+        $(
+            #[test]
+            fn $case() {
+                $crate::conformance::alone(concat!(module_path!(), "::", stringify!($case)), || {
+                    $crate::conformance::run($harnesses, $crate::conformance::$case);
+                });
+            }
+        )+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A case that is in no list would never run.
+    #[test]
+    fn every_case_is_listed() {
+        let list = include_str!("mod.rs");
+        for cases in [include_str!("cases.rs"), include_str!("sockets.rs")] {
+            let names = cases.split("\npub async fn ").skip(1);
+            let names: Vec<_> = names.map(|case| case.split('<').next().unwrap()).collect();
+            assert!(names.len() > 2);
+            for name in names {
+                assert!(
+                    list.contains(&format!("  {name}\n")),
+                    "{name} is in no list"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Cases for real sockets only.
+
+use std::{
+    fs, io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use chinwag_core::{
+    Hub, Listener, Runtime, Server,
+    sockets::{Network, TcpListener},
+    wire::Line,
+};
+use socket2::SockRef;
+
+use super::{
+    Harness, Tcp,
+    cases::{Chat, eventually},
+};
+#[cfg(unix)]
+use super::{Unix, harness::free_path};
+
+/// An address is one listener's, and is free when that is gone. With port 0 it tells the real one.
+pub async fn sockets_are_refused_where_one_listens<N: Network>(tcp: Tcp<N>) {
+    let listener = tcp.listen(None).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    assert_ne!(addr.port(), 0);
+    let refused = TcpListener::<N>::bind(addr).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    drop(listener);
+    let again = TcpListener::<N>::bind(addr.to_string()).await.unwrap();
+    assert_eq!(again.local_addr().unwrap(), addr);
+    drop(again);
+    let refused = N::connect_tcp(addr).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+/// Nothing waits for more to be written, a vanished peer is noticed, and the peer is who it is.
+pub async fn accepted_sockets_are_tuned<N: Network>(tcp: Tcp<N>) {
+    let mut listener = tcp.listen(None).await.unwrap();
+    let near = N::connect_tcp(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let accepted = listener.accept().await.unwrap();
+    let near = SockRef::from(&near).local_addr().unwrap().as_socket();
+    assert_eq!(accepted.peer.tcp(), near);
+    let socket = SockRef::from(&accepted.io);
+    assert!(socket.tcp_nodelay().unwrap());
+    assert!(socket.keepalive().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 60);
+    #[cfg(target_os = "linux")]
+    assert_eq!(socket.tcp_notsent_lowat().unwrap(), 128 * 1024);
+}
+
+/// A runtime that measures what it is given to run.
+#[derive(Clone)]
+struct Scale<R> {
+    runtime: R,
+    largest: Arc<AtomicUsize>,
+}
+
+impl<R: Runtime> Runtime for Scale<R> {
+    type Sleep = R::Sleep;
+
+    fn spawn<F>(&self, task: F) -> io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.largest.fetch_max(size_of::<F>(), Ordering::Relaxed);
+        self.runtime.spawn(task)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> R::Sleep {
+        self.runtime.sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        self.runtime.now()
+    }
+}
+
+/// The whole state of a connection but its socket, its mailbox and its name, in bytes. It may shrink.
+const LARGEST_CONNECTION: usize = 576;
+
+/// A connection costs little where there is one, and so where there are many.
+pub async fn a_connection_stays_small<N: Network>(tcp: Tcp<N>) {
+    let largest = Arc::new(AtomicUsize::new(0));
+    let scale = Scale {
+        runtime: tcp.runtime(),
+        largest: largest.clone(),
+    };
+    let listener = tcp.listen(None).await.unwrap();
+    let addr = Listener::local_addr(&listener).unwrap();
+    let server = Server::new(Hub::new()).listen(listener, Line::default());
+    let user = async {
+        let mut user = super::cases::peer(&tcp, &addr).await;
+        user.ask("register,ada", "ack").await;
+    };
+    server.run_until(user, scale).await.unwrap();
+    let bytes = largest.load(Ordering::Relaxed);
+    println!("a connection is {bytes} bytes");
+    assert!((1..=LARGEST_CONNECTION).contains(&bytes), "{bytes} bytes");
+}
+
+/// What a dead server left is replaced; what somebody listens on, or is no socket, is not. Nothing is
+/// removed but its own file.
+#[cfg(unix)]
+pub async fn a_socket_file_is_replaced_and_removed_with_care<N: Network>(unix: Unix<N>) {
+    type UnixListener<N> = chinwag_core::sockets::UnixListener<N>;
+    let path = free_path();
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists(), "it was left behind");
+    let listener = UnixListener::<N>::bind(&path).unwrap();
+    let refused = UnixListener::<N>::bind(&path).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    drop(listener);
+    assert!(!path.exists(), "it is removed");
+
+    let listener = UnixListener::<N>::bind(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "precious").unwrap();
+    drop(listener);
+    assert!(UnixListener::<N>::bind(&path).is_err());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    fs::remove_file(&path).unwrap();
+
+    // A server removes it in the end.
+    let mut chat = Chat::start(&unix, Hub::new()).await;
+    let mut ada = chat.user("ada").await;
+    chat.stop();
+    assert_eq!(ada.rest().await, "bye\n");
+    drop(ada);
+    chat.ended().await;
+    let chinwag_core::Addr::Unix(Some(path)) = &chat.addr else {
+        panic!("it has a path");
+    };
+    eventually(&unix, || !path.exists()).await;
+}

@@ -1,0 +1,214 @@
+//! One hub, served and used on every runtime that this was built with, all at once in one process.
+
+#![cfg(any(
+    feature = "tokio",
+    feature = "async-std",
+    feature = "smol",
+    all(feature = "threads", unix)
+))]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    convert::Infallible,
+    fmt::Write,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, OnceLock, mpsc::sync_channel},
+    thread,
+    time::Duration,
+};
+
+use chinwag::{
+    Hub, Server,
+    sockets::{Network, TcpListener},
+    wire::Line,
+};
+use chinwag_testkit::Peer;
+use futures::{
+    FutureExt, StreamExt,
+    channel::{mpsc, oneshot},
+    future::{BoxFuture, Shared},
+};
+
+/// How many messages each user sends to each user, while nothing else happens.
+const MANY: usize = 600;
+/// How many of them a user sends to each before it reads as many.
+const AT_ONCE: usize = 20;
+/// Fails a test that hangs, long after one that works has finished.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Lives on one runtime: a server, and a user with the runtime's name.
+type Life = (&'static str, fn(Site));
+
+/// A life on each runtime.
+const LIVES: &[Life] = &[
+    #[cfg(feature = "tokio")]
+    ("tokio", |site| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
+        site.live(chinwag::tokio::Runtime::from(handle));
+    }),
+    #[cfg(feature = "async-std")]
+    ("async-std", |site| {
+        site.live(chinwag::async_std::Runtime::current());
+    }),
+    #[cfg(feature = "smol")]
+    ("smol", |site| site.live(chinwag::smol::Runtime::current())),
+    #[cfg(all(feature = "threads", unix))]
+    ("threads", |site| {
+        site.live(chinwag::threads::Runtime::current());
+    }),
+];
+
+/// Everyone talks to everyone, and each of the servers once is the one that ends while the others go on.
+#[test]
+fn one_hub_on_every_runtime() {
+    assert!(!LIVES.is_empty());
+    for leaver in 0..LIVES.len() {
+        live_together(leaver);
+    }
+}
+
+/// Runs all of [`LIVES`], of which that number `leaver` loses its server.
+fn live_together(leaver: usize) {
+    let hub = Hub::new();
+    let stages: [Stage; 6] = std::array::from_fn(|_| Stage::new());
+    let addrs: Arc<[OnceLock<SocketAddr>]> = LIVES.iter().map(|_| OnceLock::new()).collect();
+    let (tell, ends) = sync_channel(LIVES.len());
+    for (index, (_, life)) in LIVES.iter().enumerate() {
+        let site = Site {
+            index,
+            leaver,
+            hub: hub.clone(),
+            addrs: addrs.clone(),
+            stages: stages.clone(),
+        };
+        let tell = tell.clone();
+        thread::spawn(move || {
+            let end = catch_unwind(AssertUnwindSafe(|| life(site)));
+            // Nobody listens if another has failed.
+            let _ = tell.send(end);
+        });
+    }
+    drop(stages);
+    for _ in LIVES {
+        let end: Result<(), Box<dyn Any + Send>> = ends.recv_timeout(LIMIT).expect("this hangs");
+        end.unwrap_or_else(|panic| resume_unwind(panic));
+    }
+    assert_eq!(hub.connections(), 0);
+    assert!(hub.users().is_empty());
+}
+
+/// What all sites go through together.
+#[derive(Clone)]
+struct Stage {
+    /// Nothing is sent; it is there until one is.
+    on_the_way: mpsc::Sender<Infallible>,
+    all_are_there: Shared<BoxFuture<'static, ()>>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (on_the_way, mut others) = mpsc::channel(0);
+        let all_are_there = async move { while others.next().await.is_some() {} };
+        Self {
+            on_the_way,
+            all_are_there: all_are_there.boxed().shared(),
+        }
+    }
+
+    /// Waits until every site is here.
+    async fn reach(self) {
+        drop(self.on_the_way);
+        self.all_are_there.await;
+    }
+}
+
+/// What a runtime has to do with the others.
+struct Site {
+    index: usize,
+    leaver: usize,
+    hub: Hub,
+    /// Where the server of each listens.
+    addrs: Arc<[OnceLock<SocketAddr>]>,
+    stages: [Stage; 6],
+}
+
+impl Site {
+    fn live<N: Network>(self, runtime: N) {
+        runtime.clone().block_on(self.act(runtime));
+    }
+
+    async fn act<N: Network>(self, runtime: N) {
+        let [registered, refused, talked, left, back, gone] = self.stages;
+        let everyone: Vec<&str> = LIVES.iter().map(|(name, _)| *name).collect();
+        let name = everyone[self.index];
+        // With one runtime, it is its own neighbour.
+        let next = (self.index + 1) % everyone.len();
+        let leaves = self.index == self.leaver;
+
+        let (addr, stop, stopped) = serve(&runtime, self.hub.clone()).await;
+        self.addrs[self.index].set(addr).unwrap();
+        let mut user = Peer::registered(connect::<N>(addr).await, name).await;
+        registered.reach().await;
+
+        assert_eq!(list(&mut user).await, sorted(&everyone));
+        let mut rival = Peer::new(connect::<N>(addr).await);
+        for taken in [everyone[next], name] {
+            let register = format!("register,{taken}");
+            rival.ask(&register, "error,name-taken,*").await;
+        }
+        rival.ask("quit", "bye").await;
+        rival.is_closed().await;
+        drop(rival);
+        refused.reach().await;
+
+        talk(&mut user, &everyone, MANY).await;
+        talked.reach().await;
+
+        // Nothing but the answer is there.
+        user.ask("ping", "pong").await;
+        if leaves {
+            stop.send(()).unwrap();
+            assert_eq!(user.rest().await, "bye\n");
+            drop(user);
+            stopped.await.unwrap();
+            // The name is free; whoever had it comes back through the server of another runtime.
+            let Some(addr) = self.addrs[next].get().filter(|_| next != self.index) else {
+                return;
+            };
+            let mut user = Peer::new(connect::<N>(*addr).await);
+            left.reach().await;
+            user.ask(&format!("register,{name}"), "ack").await;
+            back.reach().await;
+            assert_eq!(list(&mut user).await, sorted(&everyone));
+            talk(&mut user, &everyone, AT_ONCE).await;
+            user.ask("quit", "bye").await;
+            user.is_closed().await;
+            drop(user);
+            gone.reach().await;
+        } else {
+            // Meanwhile the others go on.
+            let mut others = everyone.clone();
+            others.remove(self.leaver);
+            talk(&mut user, &others, MANY).await;
+            left.reach().await;
+            back.reach().await;
+            assert_eq!(list(&mut user).await, sorted(&everyone));
+            talk(&mut user, &everyone, AT_ONCE).await;
+            user.ask("quit", "bye").await;
+            user.is_closed().await;
+            drop(user);
+            gone.reach().await;
+            stop.send(()).unwrap();
+            stopped.await.unwrap();
+        }
+    }
+}
