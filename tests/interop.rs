@@ -32,7 +32,7 @@ use chinwag::{
 };
 use chinwag_testkit::Peer;
 use futures::{
-    FutureExt, StreamExt,
+    AsyncRead, AsyncWrite, FutureExt, StreamExt,
     channel::{mpsc, oneshot},
     future::{BoxFuture, Shared},
 };
@@ -79,7 +79,7 @@ fn one_hub_on_every_runtime() {
 /// Runs all of [`LIVES`], of which that number `leaver` loses its server.
 fn live_together(leaver: usize) {
     let hub = Hub::new();
-    let stages: [Stage; 6] = std::array::from_fn(|_| Stage::new());
+    let stages: [Stage; 7] = std::array::from_fn(|_| Stage::new());
     let addrs: Arc<[OnceLock<SocketAddr>]> = LIVES.iter().map(|_| OnceLock::new()).collect();
     let (tell, ends) = sync_channel(LIVES.len());
     for (index, (_, life)) in LIVES.iter().enumerate() {
@@ -138,7 +138,7 @@ struct Site {
     hub: Hub,
     /// Where the server of each listens.
     addrs: Arc<[OnceLock<SocketAddr>]>,
-    stages: [Stage; 6],
+    stages: [Stage; 7],
 }
 
 impl Site {
@@ -147,68 +147,130 @@ impl Site {
     }
 
     async fn act<N: Network>(self, runtime: N) {
-        let [registered, refused, talked, left, back, gone] = self.stages;
+        let [registered, refused, talked, checked, back, listed, gone] = self.stages;
         let everyone: Vec<&str> = LIVES.iter().map(|(name, _)| *name).collect();
         let name = everyone[self.index];
-        // With one runtime, it is its own neighbour.
+        // A runtime that is alone is its own neighbour.
         let next = (self.index + 1) % everyone.len();
-        let leaves = self.index == self.leaver;
 
-        let (addr, stop, stopped) = serve(&runtime, self.hub.clone()).await;
+        let (addr, mut stop, ended) = serve(&runtime, self.hub).await;
         self.addrs[self.index].set(addr).unwrap();
         let mut user = Peer::registered(connect::<N>(addr).await, name).await;
         registered.reach().await;
 
-        assert_eq!(list(&mut user).await, sorted(&everyone));
+        sees(&mut user, &everyone).await;
         let mut rival = Peer::new(connect::<N>(addr).await);
         for taken in [everyone[next], name] {
             let register = format!("register,{taken}");
             rival.ask(&register, "error,name-taken,*").await;
         }
-        rival.ask("quit", "bye").await;
-        rival.is_closed().await;
-        drop(rival);
+        leave(rival).await;
         refused.reach().await;
 
         talk(&mut user, &everyone, MANY).await;
         talked.reach().await;
-
-        // Nothing but the answer is there.
+        // Before the answer comes what is too much.
         user.ask("ping", "pong").await;
-        if leaves {
-            stop.send(()).unwrap();
+        checked.reach().await;
+
+        if self.index == self.leaver {
+            drop(stop.take());
             assert_eq!(user.rest().await, "bye\n");
             drop(user);
-            stopped.await.unwrap();
-            // The name is free; whoever had it comes back through the server of another runtime.
-            let Some(addr) = self.addrs[next].get().filter(|_| next != self.index) else {
+            ended.clone().await.unwrap();
+            if next == self.index {
                 return;
-            };
-            let mut user = Peer::new(connect::<N>(*addr).await);
-            left.reach().await;
-            user.ask(&format!("register,{name}"), "ack").await;
-            back.reach().await;
-            assert_eq!(list(&mut user).await, sorted(&everyone));
-            talk(&mut user, &everyone, AT_ONCE).await;
-            user.ask("quit", "bye").await;
-            user.is_closed().await;
-            drop(user);
-            gone.reach().await;
+            }
+            // The name is free on the others, and its owner comes back through one of them.
+            let addr = *self.addrs[next].get().unwrap();
+            user = Peer::registered(connect::<N>(addr).await, name).await;
         } else {
-            // Meanwhile the others go on.
             let mut others = everyone.clone();
             others.remove(self.leaver);
             talk(&mut user, &others, MANY).await;
-            left.reach().await;
-            back.reach().await;
-            assert_eq!(list(&mut user).await, sorted(&everyone));
-            talk(&mut user, &everyone, AT_ONCE).await;
-            user.ask("quit", "bye").await;
-            user.is_closed().await;
-            drop(user);
-            gone.reach().await;
-            stop.send(()).unwrap();
-            stopped.await.unwrap();
+        }
+        back.reach().await;
+
+        sees(&mut user, &everyone).await;
+        listed.reach().await;
+
+        talk(&mut user, &everyone, AT_ONCE).await;
+        leave(user).await;
+        gone.reach().await;
+
+        drop(stop);
+        ended.await.unwrap();
+    }
+}
+
+/// Serves `hub` on a free port until the sender is dropped. The receiver hears when the server has ended.
+async fn serve<N: Network>(
+    runtime: &N,
+    hub: Hub,
+) -> (
+    SocketAddr,
+    Option<oneshot::Sender<()>>,
+    Shared<oneshot::Receiver<()>>,
+) {
+    let listener = TcpListener::<N>::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let (tell, ended) = oneshot::channel();
+    let serving = Server::new(hub)
+        .listen(listener, Line::default())
+        .run_until(stopped, runtime.clone());
+    let task = async move {
+        serving.await.unwrap();
+        // Nobody waits for it if the test has failed.
+        let _ = tell.send(());
+    };
+    runtime.spawn(task).unwrap();
+    (addr, Some(stop), ended.shared())
+}
+
+async fn connect<N: Network>(addr: SocketAddr) -> N::TcpStream {
+    N::connect_tcp(addr).await.unwrap()
+}
+
+/// `user` sees everyone, in whatever order they came.
+async fn sees<Io: AsyncRead + AsyncWrite + Unpin>(user: &mut Peer<Io>, everyone: &[&str]) {
+    user.say("list,friends").await;
+    let line = user.line().await;
+    let mut seen: Vec<&str> = line.split(',').collect();
+    let mut expected = everyone.to_vec();
+    seen.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+}
+
+/// `user` sends `count` messages to each, itself included, and each sends it as many.
+async fn talk<Io: AsyncRead + AsyncWrite + Unpin>(
+    user: &mut Peer<Io>,
+    everyone: &[&str],
+    count: usize,
+) {
+    let mut heard: HashMap<&str, usize> = everyone.iter().map(|name| (*name, 0)).collect();
+    for start in (0..count).step_by(AT_ONCE) {
+        let mut lines = String::new();
+        for n in start..start + AT_ONCE {
+            for to in everyone {
+                writeln!(lines, "chat,{to},{n}").unwrap();
+            }
+        }
+        user.send(lines).await;
+        // Who reads as much as it writes is never behind.
+        for _ in 0..AT_ONCE * everyone.len() {
+            let line = user.line().await;
+            let (from, n) = line.split_once(" says ").unwrap();
+            let heard = heard.get_mut(from).unwrap();
+            assert_eq!(n.parse(), Ok(*heard), "from {from}");
+            *heard += 1;
         }
     }
+    assert!(heard.values().all(|&heard| heard == count), "{heard:?}");
+}
+
+async fn leave<Io: AsyncRead + AsyncWrite + Unpin>(mut user: Peer<Io>) {
+    user.ask("quit", "bye").await;
+    user.is_closed().await;
 }

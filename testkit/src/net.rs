@@ -482,3 +482,87 @@ impl fmt::Debug for MemoryStream {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn connected(link: Link) -> (VirtualRuntime, MemoryStream, MemoryStream) {
+        let rt = VirtualRuntime::new(1);
+        let net = MemoryNet::on(&rt, 1);
+        let mut listener = net.listen("here");
+        let near = net.try_connect("here", link).unwrap();
+        let far = rt.block_on(listener.accept()).unwrap().io;
+        (rt, near, far)
+    }
+
+    #[test]
+    fn bytes_and_their_end_take_their_time() {
+        let (rt, mut near, mut far) = connected(Link {
+            latency: Duration::from_secs(1),
+            ..Link::default()
+        });
+        rt.block_on(async {
+            near.write_all(b"one").await.unwrap();
+            rt.sleep(Duration::from_millis(300)).await;
+            near.write_all(b"two").await.unwrap();
+            near.close().await.unwrap();
+            let mut read = [0; 10];
+            assert_eq!(far.read(&mut read).await.unwrap(), 3);
+            assert_eq!(rt.elapsed(), Duration::from_secs(1));
+            assert_eq!(far.read(&mut read).await.unwrap(), 3);
+            assert_eq!(far.read(&mut read).await.unwrap(), 0);
+            assert_eq!(rt.elapsed(), Duration::from_millis(1300));
+        });
+    }
+
+    #[test]
+    fn a_chopped_stream_moves_any_number_of_bytes_and_the_seed_says_how_many() {
+        let sizes = || {
+            let (rt, mut near, mut far) = connected(Link {
+                chop: true,
+                ..Link::default()
+            });
+            rt.block_on(async {
+                near.write_all(&[7; 1000]).await.unwrap();
+                near.close().await.unwrap();
+                let mut sizes = Vec::new();
+                let mut read = [0; 100];
+                loop {
+                    match far.read(&mut read).await.unwrap() {
+                        0 => return sizes,
+                        size => sizes.push(size),
+                    }
+                }
+            })
+        };
+        assert_eq!(sizes(), sizes());
+        assert_eq!(sizes().iter().sum::<usize>(), 1000);
+        assert!(sizes().iter().any(|&size| size < 100));
+    }
+
+    #[test]
+    fn a_stalled_stream_loses_nothing() {
+        let (rt, mut near, mut far) = connected(Link::default());
+        rt.block_on(async {
+            near.stall(true);
+            near.write_all(b"late").await.unwrap();
+            let resume = async {
+                rt.sleep(Duration::from_secs(5)).await;
+                near.stall(false);
+            };
+            let mut read = [0; 4];
+            let (read_at, ()) = futures::join!(
+                async {
+                    far.read_exact(&mut read).await.unwrap();
+                    rt.elapsed()
+                },
+                resume
+            );
+            assert_eq!(&read, b"late");
+            assert_eq!(read_at, Duration::from_secs(5));
+        });
+    }
+}

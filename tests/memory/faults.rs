@@ -693,3 +693,24 @@ fn a_message_larger_than_half_a_mailbox_waits_like_any_other() {
         talker.ask("list,friends", "talker").await;
     });
 }
+
+/// A network that stands still for a while costs nobody a message, if the mailbox has room for that long.
+#[test]
+fn a_stalled_link_loses_nothing() {
+    Chat::run(Hub::new, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let mut bob = chat.user("bob").await.into_inner();
+        bob.stall(true);
+        for n in 0..1000 {
+            ada.say(&format!("chat,bob,{n}")).await;
+        }
+        ada.ask("ping", "pong").await;
+        chat.rt.sleep(seconds(60)).await;
+        bob.stall(false);
+        let mut bob = Peer::new(&mut bob);
+        for n in 0..1000 {
+            bob.hears(&format!("ada says {n}")).await;
+        }
+        bob.ask("list,friends", "ada,bob").await;
+    });
+}

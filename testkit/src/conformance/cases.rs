@@ -49,9 +49,20 @@ impl<H: Harness> Chat<H> {
     ) -> Self {
         let listener = harness.listen(addr).await.expect("it listens");
         let addr = Listener::local_addr(&listener).expect("an address");
+        let server = Server::new(hub.clone()).listen(listener, Fragile);
+        Self::serve(harness, hub, server, runtime, addr)
+    }
+
+    /// Runs `server`, which listens at `addr`, and maybe elsewhere too.
+    pub(super) fn serve<R: Runtime>(
+        harness: &H,
+        hub: Hub,
+        server: Server<R>,
+        runtime: R,
+        addr: Addr,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, ended) = oneshot::channel();
-        let server = Server::new(hub.clone()).listen(listener, Fragile);
         let serve = server.run_until(stopped, runtime);
         let serve = async move {
             // The test may be over, and not care.
@@ -67,7 +78,7 @@ impl<H: Harness> Chat<H> {
         }
     }
 
-    async fn connect(&self) -> Peer<H::Io> {
+    pub(super) async fn connect(&self) -> Peer<H::Io> {
         peer(&self.harness, &self.addr).await
     }
 
@@ -431,6 +442,42 @@ pub async fn four_senders_keep_their_order<H: Harness>(h: H) {
         sender.await.expect("it sends everything");
     }
     reader.ask("ping", "pong").await;
+}
+
+/// Several tasks talk to everyone at once, themselves included: what each sends arrives whole, once and in
+/// order.
+pub async fn everyone_talks_to_everyone<H: Harness>(h: H) {
+    const USERS: usize = 6;
+    const COUNT: usize = 200;
+    let chat = Chat::start(&h, Hub::new()).await;
+    let mut users = Vec::new();
+    for i in 0..USERS {
+        users.push(chat.user(&format!("user{i}")).await);
+    }
+    let users: Vec<_> = users
+        .into_iter()
+        .map(|user| spawn(&h, talk(user)))
+        .collect();
+    for user in users {
+        user.await.expect("it hears everything");
+    }
+
+    async fn talk<Io: AsyncRead + AsyncWrite + Unpin>(mut user: Peer<Io>) {
+        let mut next = [0; USERS];
+        for n in 0..COUNT {
+            let to_all = (0..USERS).map(|to| format!("chat,user{to},{n}\n"));
+            user.send(to_all.collect::<String>()).await;
+            // Reading as much as it writes keeps everybody a healthy reader.
+            for _ in 0..USERS {
+                let line = user.line().await;
+                let (from, n) = line.split_once(" says ").expect("a message");
+                let from: usize = from["user".len()..].parse().expect("a number");
+                assert_eq!(n.parse(), Ok(next[from]));
+                next[from] += 1;
+            }
+        }
+        assert_eq!(next, [COUNT; USERS]);
+    }
 }
 
 /// One connection of a program is used by several tasks, on whatever threads the runtime has.

@@ -31,6 +31,7 @@ macro_rules! conformance {
             $crate::conformance!([$crate::conformance::Tcp($runtime)]);
             $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
                 sockets_are_refused_where_one_listens
+                the_original_client_is_served
                 accepted_sockets_are_tuned
                 a_connection_stays_small
             );
@@ -41,7 +42,9 @@ macro_rules! conformance {
             use super::*;
             $crate::conformance!([$crate::conformance::Unix($runtime)]);
             $crate::conformance!(@test [$crate::conformance::Unix($runtime)];
+                the_original_client_is_served
                 a_socket_file_is_replaced_and_removed_with_care
+                one_server_listens_on_tcp_and_unix_sockets
             );
         }
     };
@@ -60,6 +63,7 @@ macro_rules! conformance {
             a_reset_frees_the_name
             only_the_slow_reader_is_closed
             four_senders_keep_their_order
+            everyone_talks_to_everyone
             a_client_is_used_by_several_tasks
             who_does_not_register_is_told
             who_is_idle_is_told

@@ -12,7 +12,7 @@ use std::{
 use chinwag_core::{
     Hub, Listener, Runtime, Server,
     sockets::{Network, TcpListener},
-    wire::Line,
+    wire::{Line, Seed},
 };
 use socket2::SockRef;
 
@@ -53,6 +53,24 @@ pub async fn accepted_sockets_are_tuned<N: Network>(tcp: Tcp<N>) {
     assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 60);
     #[cfg(target_os = "linux")]
     assert_eq!(socket.tcp_notsent_lowat().unwrap(), 128 * 1024);
+}
+
+/// The original's client: plain sends and receives, one command each, without a terminator.
+/// It depends on what a system does with small writes, and so has no meaning in memory.
+pub async fn the_original_client_is_served<H: Harness>(h: H) {
+    let listener = h.listen(None).await.unwrap();
+    let addr = Listener::local_addr(&listener).unwrap();
+    let server = Server::new(Hub::new()).listen(listener, Seed::default());
+    let chat = Chat::serve(&h, Hub::new(), server, h.runtime(), addr);
+    let mut ada = chat.connect().await;
+    for (command, answer) in [
+        ("register,ada", "ack"),
+        ("list,friends", "ada"),
+        ("chat,ada", "ada says hi"),
+    ] {
+        ada.send(command).await;
+        assert_eq!(ada.bytes(answer.len()).await, answer.as_bytes());
+    }
 }
 
 /// A runtime that measures what it is given to run.
@@ -138,4 +156,34 @@ pub async fn a_socket_file_is_replaced_and_removed_with_care<N: Network>(unix: U
         panic!("it has a path");
     };
     eventually(&unix, || !path.exists()).await;
+}
+
+/// Users meet, whichever listener of a server they come through.
+#[cfg(unix)]
+pub async fn one_server_listens_on_tcp_and_unix_sockets<N: Network>(unix: Unix<N>) {
+    let tcp = Tcp(unix.runtime());
+    let (hub, listeners) = (
+        Hub::new(),
+        (tcp.listen(None).await, unix.listen(None).await),
+    );
+    let (on_tcp, on_unix) = (listeners.0.unwrap(), listeners.1.unwrap());
+    let tcp_addr = Listener::local_addr(&on_tcp).unwrap();
+    let unix_addr = on_unix.local_addr().unwrap();
+    let server = Server::new(hub.clone())
+        .listen(on_tcp, Line::default())
+        .listen(on_unix, Line::default());
+    let mut chat = Chat::serve(&unix, hub, server, unix.runtime(), unix_addr);
+    let mut ada = super::cases::peer(&tcp, &tcp_addr).await;
+    ada.ask("register,ada", "ack").await;
+    let mut bob = chat.user("bob").await;
+    ada.say("chat,bob").await;
+    bob.hears("ada says hi").await;
+    bob.say("chat,ada,over a socket file").await;
+    ada.hears("bob says over a socket file").await;
+    chat.stop();
+    assert_eq!(ada.rest().await, "bye\n");
+    assert_eq!(bob.rest().await, "bye\n");
+    drop((ada, bob));
+    chat.ended().await;
+    assert!(tcp.connect(&tcp_addr).await.is_err());
 }
