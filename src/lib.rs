@@ -6,7 +6,7 @@
 //! ```no_run
 //! use chinwag::{
 //!     Hub, Server,
-//!     tokio::{TcpListener, TokioRuntime},
+//!     tokio::{Runtime, TcpListener},
 //!     wire::{Line, Seed},
 //! };
 //!
@@ -17,7 +17,7 @@
 //!     Server::new(hub.clone())
 //!         .listen(TcpListener::bind("127.0.0.1:4000").await?, Line::default())
 //!         .listen(TcpListener::bind("127.0.0.1:4001").await?, Seed::default())
-//!         .run_until(tokio::signal::ctrl_c(), TokioRuntime::current())
+//!         .run_until(tokio::signal::ctrl_c(), Runtime::current())
 //!         .await?;
 //!     Ok(())
 //! }
@@ -30,11 +30,11 @@
 //! # #[cfg(feature = "tokio")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use chinwag::{Hub, Server, tokio::{TcpListener, TokioRuntime}, wire::Line};
+//! # use chinwag::{Hub, Server, tokio::{Runtime, TcpListener}, wire::Line};
 //! # let listener = TcpListener::bind("127.0.0.1:0").await?;
 //! # let addr = listener.local_addr()?;
 //! # let server = Server::new(Hub::new()).listen(listener, Line::default());
-//! # tokio::spawn(server.run_until(std::future::pending::<()>(), TokioRuntime::current()));
+//! # tokio::spawn(server.run_until(std::future::pending::<()>(), Runtime::current()));
 //! use chinwag::Received;
 //!
 //! let ada = chinwag::tokio::connect(addr).await?;
@@ -71,7 +71,8 @@
 //! # Elsewhere
 //!
 //! The wires are specified in `docs/protocol.md`. To bring a runtime, a transport or a wire of your
-//! own, implement [`Runtime`], [`Listener`] or [`wire::Wire`].
+//! own, implement [`Runtime`], [`Listener`] or [`wire::Wire`]; for a runtime that has sockets,
+//! `chinwag_core::sockets::Network` gives the listeners as well.
 
 #![forbid(unsafe_code)]
 

@@ -14,6 +14,10 @@ use std::{
 /// `chinwag-transport-*` have one for each supported runtime; a test may bring its own, with a clock
 /// that it moves by hand, because nothing in this crate reads the time from anywhere else.
 pub trait Runtime: Clone + Send + Sync + 'static {
+    /// Whether each task has a thread of its own. What is kept for each thread then costs as much as if
+    /// it were kept for each connection, and so is not.
+    const THREAD_PER_TASK: bool = false;
+
     /// A timer of this runtime.
     type Sleep: Sleep + 'static;
 

@@ -92,12 +92,13 @@ impl<R: Runtime> Server<R> {
         }
         let wait = self.hub.timeouts().shutdown();
         let max_tasks = runtime.max_tasks();
+        let max_refusing = MAX_REFUSING.min(max_tasks / 8);
         let shared = Arc::new(Shared {
-            most: max_tasks - MAX_REFUSING.min(max_tasks / 8),
+            most: max_tasks - max_refusing,
             hub: self.hub,
             runtime,
             connections: Arc::default(),
-            refusing: Arc::new(Places::new(MAX_REFUSING)),
+            refusing: Arc::new(Places::new(max_refusing)),
             full: AtomicBool::new(false),
         });
         let _abort = AbortOnDrop(&shared.connections);

@@ -43,11 +43,8 @@ impl Bell {
     pub(crate) fn fall_asleep(&self) -> bool {
         let asleep =
             self.state
-                .compare_exchange(BUSY, ASLEEP, Ordering::Acquire, Ordering::Relaxed);
-        if asleep.is_err() {
-            self.state.store(BUSY, Ordering::Relaxed);
-        }
-        asleep.is_ok()
+                .compare_exchange(BUSY, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
+        asleep.is_ok() || !self.was_rung()
     }
 
     /// Says that the thread is awake again.

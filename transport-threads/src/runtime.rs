@@ -116,6 +116,8 @@ impl Drop for Running {
 }
 
 impl Runtime for ThreadRuntime {
+    const THREAD_PER_TASK: bool = true;
+
     type Sleep = ThreadSleep;
 
     fn spawn<F>(&self, task: F) -> io::Result<()>

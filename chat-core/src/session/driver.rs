@@ -15,7 +15,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::{
     machine::{Action, Machine},
     outbox::Outbox,
-    scratch::{Scratch, Wakes},
+    scratch::{Lender, Scratch, Wakes},
 };
 use crate::{
     connections::{Listed, Place},
@@ -196,8 +196,12 @@ where
     pub(crate) fn run<R: Runtime>(mut self, rt: R) -> impl Future<Output = ()> {
         async move {
             let mut sleep = pin!(rt.sleep_until(rt.now()));
+            let lender = match R::THREAD_PER_TASK {
+                true => Lender::Process,
+                false => Lender::Thread,
+            };
             poll_fn(|cx| {
-                Scratch::with(|scratch| {
+                Scratch::with(lender, |scratch| {
                     self.outbox.borrow(&mut scratch.write);
                     let over = self.poll(cx, &rt, sleep.as_mut(), scratch);
                     self.outbox.settle(&mut scratch.write);

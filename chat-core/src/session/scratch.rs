@@ -1,6 +1,10 @@
-//! Buffers that a thread lends to whichever connection it is polling.
+//! Buffers that are lent to whichever connection is being polled.
 
-use std::{cell::Cell, task::Waker};
+use std::{
+    cell::Cell,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
 
 use crate::model::Event;
 
@@ -46,21 +50,62 @@ const READ: usize = 16 * 1024;
 /// A write buffer that has grown past this, in bytes, is not kept.
 const MAX_WRITE: usize = 256 * 1024;
 
+/// How many spare buffers are kept for threads that keep none. More than run at once are not needed.
+const MAX_SPARE: usize = 16;
+
 thread_local! {
-    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    static OWN: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// What is lent and given back is the box.
+type Spare = Vec<Box<Scratch>>;
+
+static SPARE: Mutex<Spare> = Mutex::new(Vec::new());
+
+/// Where buffers come from, and go back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lender {
+    /// The thread keeps them, because it polls many connections.
+    Thread,
+    /// All threads share them, because each polls one connection, and idle ones would keep buffers as well.
+    Process,
+}
+
+impl Lender {
+    fn take(self) -> Option<Box<Scratch>> {
+        match self {
+            Self::Thread => OWN.try_with(Cell::take).ok().flatten(),
+            Self::Process => spare().pop(),
+        }
+    }
+
+    fn give_back(self, scratch: Box<Scratch>) {
+        match self {
+            // At the end of the thread they are simply dropped.
+            Self::Thread => drop(OWN.try_with(|own| own.set(Some(scratch)))),
+            Self::Process => {
+                let mut spare = spare();
+                if spare.len() < MAX_SPARE {
+                    spare.push(scratch);
+                }
+            }
+        }
+    }
+}
+
+fn spare() -> MutexGuard<'static, Spare> {
+    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Scratch {
-    /// Runs `work` with this thread's buffers, or with new ones if they are in use further up the stack.
-    pub(crate) fn with<T>(work: impl FnOnce(&mut Self) -> T) -> T {
-        let kept = SCRATCH.try_with(Cell::take).ok().flatten();
-        let mut scratch = kept.unwrap_or_else(|| Box::new(Self::new()));
+    /// Runs `work` with buffers of the lender's, or with new ones if it has none.
+    pub(crate) fn with<T>(lender: Lender, work: impl FnOnce(&mut Self) -> T) -> T {
+        let mut scratch = lender.take().unwrap_or_else(|| Box::new(Self::new()));
         let result = work(&mut scratch);
         if scratch.write.capacity() > MAX_WRITE {
             scratch.write = Vec::with_capacity(READ);
         }
-        // At the end of the thread they are simply dropped.
-        let _ = SCRATCH.try_with(|kept| kept.set(Some(scratch)));
+        lender.give_back(scratch);
         result
     }
 
