@@ -1,7 +1,7 @@
 //! A chat server on async-std, in one page: what a program does that has a chat in it.
 //!
 //! ```console
-//! $ cargo run --features async-std --example async_std_server                         # ports 4000 and 4001
+//! $ cargo run --features async-std --example async_std_server   # 127.0.0.1:4000 and :4001
 //! $ cargo run --features async-std --example async_std_server -- LINE_ADDR SEED_ADDR
 //! ```
 //!
@@ -14,12 +14,13 @@ use std::{
     io::{self, IsTerminal},
 };
 
-use async_std::{channel, task};
+use async_std::task;
 use chinwag::{
     Hub, Server,
     async_std::{Runtime, TcpListener},
     wire::{Line, Seed},
 };
+use futures::{StreamExt, channel::mpsc};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -34,7 +35,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with_ansi(io::stderr().is_terminal())
         .init();
 
-    let (stop, stopped) = channel::bounded(1);
+    let (mut stop, mut stopped) = mpsc::channel(0);
     ctrlc::set_handler(move || {
         // The second finds no room, and changes nothing.
         let _ = stop.try_send(());
@@ -53,7 +54,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Server::new(hub)
         .listen(line, Line::default())
         .listen(seed, Seed::default())
-        .run_until(stopped.recv(), Runtime::current())
+        .run_until(stopped.next(), Runtime::current())
         .await?;
     Ok(())
 }

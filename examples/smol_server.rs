@@ -1,7 +1,7 @@
 //! A chat server on smol, in one page: what a program does that has a chat in it.
 //!
 //! ```console
-//! $ cargo run --features smol --example smol_server                         # ports 4000 and 4001
+//! $ cargo run --features smol --example smol_server   # 127.0.0.1:4000 and :4001
 //! $ cargo run --features smol --example smol_server -- LINE_ADDR SEED_ADDR
 //! ```
 //!
@@ -19,6 +19,7 @@ use chinwag::{
     smol::{Runtime, TcpListener},
     wire::{Line, Seed},
 };
+use futures::{StreamExt, channel::mpsc};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -33,7 +34,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .with_ansi(io::stderr().is_terminal())
         .init();
 
-    let (stop, stopped) = smol::channel::bounded(1);
+    let (mut stop, mut stopped) = mpsc::channel(0);
     ctrlc::set_handler(move || {
         // The second finds no room, and changes nothing.
         let _ = stop.try_send(());
@@ -52,7 +53,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     Server::new(hub)
         .listen(line, Line::default())
         .listen(seed, Seed::default())
-        .run_until(stopped.recv(), Runtime::current())
+        .run_until(stopped.next(), Runtime::current())
         .await?;
     Ok(())
 }

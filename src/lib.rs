@@ -63,41 +63,30 @@
 //! Features only add; turning one on changes nothing else.
 //!
 //! - `tokio` (default): the module [`tokio`], with listeners, a runtime and a client for it.
-//! - `smol`, `threads`, `async-std`: modules of the same names, with the same things in them. A program moves
-//!   from one runtime to another by changing the feature and the name of the module. `threads` is for Unix only.
+//! - `smol`, `threads`, `async-std`: the modules `smol`, `threads` and `async_std`, with the same things in
+//!   them. A program moves from one runtime to another by changing the feature and the name of the module.
+//!   `threads` is for Unix only.
 //! - `tracing` (default): events are logged through the [`tracing`](https://docs.rs/tracing) facade, under
 //!   the target `chinwag`.
 //!
 //! # Elsewhere
 //!
 //! The wires are specified in `docs/protocol.md`. To bring a runtime, a transport or a wire of your
-//! own, implement [`Runtime`], [`Listener`] or [`wire::Wire`]; for a runtime that has sockets,
-//! `chinwag_core::sockets::Network` gives the listeners as well.
+//! own, implement [`Runtime`], [`Listener`] or [`wire::Wire`]; for a runtime that has sockets, implement
+//! `sockets::Network` of `chinwag-core`, with its feature `sockets`, and have the listeners as well.
 
 #![forbid(unsafe_code)]
 
 pub use chinwag_core::*;
 
-/// The chat on [async-std](https://docs.rs/async-std), which is discontinued; new programs take
-/// [smol](https://docs.rs/smol).
 #[cfg(feature = "async-std")]
-#[doc(inline)]
-pub use chinwag_transport_async_std as async_std;
-
-/// The chat on [smol](https://docs.rs/smol).
+pub mod async_std;
 #[cfg(feature = "smol")]
-#[doc(inline)]
-pub use chinwag_transport_smol as smol;
-
-/// The chat on plain threads, one for each connection.
+pub mod smol;
 #[cfg(all(feature = "threads", unix))]
-#[doc(inline)]
-pub use chinwag_transport_threads as threads;
-
-/// The chat on [tokio](https://docs.rs/tokio).
+pub mod threads;
 #[cfg(feature = "tokio")]
-#[doc(inline)]
-pub use chinwag_transport_tokio as tokio;
+pub mod tokio;
 
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]

@@ -1,4 +1,5 @@
-//! What chinwag asks of an async runtime: spawn, sleep and the time, nothing else.
+//! What chinwag asks of an async runtime: to run tasks, to sleep, to tell the time, and to say how many tasks
+//! it has.
 
 use std::{
     future::{Future, poll_fn},
@@ -14,8 +15,10 @@ use std::{
 /// `chinwag-transport-*` have one for each supported runtime; a test may bring its own, with a clock
 /// that it moves by hand, because nothing in this crate reads the time from anywhere else.
 pub trait Runtime: Clone + Send + Sync + 'static {
-    /// Whether each task has a thread of its own. What is kept for each thread then costs as much as if
-    /// it were kept for each connection, and so is not.
+    /// Whether each task has a thread of its own. Read and write buffers are then shared by the process, at
+    /// the price of a short lock for each poll, instead of kept by each thread.
+    ///
+    /// A runtime that wraps another one forwards this, and [`max_tasks`](Self::max_tasks).
     const THREAD_PER_TASK: bool = false;
 
     /// A timer of this runtime.
@@ -28,8 +31,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If it cannot run one more task, which only happens where a task needs something of the system. The
-    /// task is dropped then.
+    /// If the system has no thread or file descriptor for it, or [`max_tasks`](Self::max_tasks) run
+    /// already. The task is dropped.
     fn spawn<F>(&self, task: F) -> io::Result<()>
     where
         F: Future<Output = ()> + Send + 'static;
@@ -43,8 +46,10 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// The current time, monotonic.
     fn now(&self) -> Instant;
 
-    /// The most tasks that it runs at once. A [`Server`](crate::Server) takes no more connections than
-    /// that, and tells the others that there is no room.
+    /// The most tasks that it runs at once.
+    ///
+    /// A [`Server`](crate::Server) keeps an eighth of them, at most 64, to tell those that it refuses that
+    /// there is no room, and takes as many connections as are left.
     fn max_tasks(&self) -> usize {
         usize::MAX
     }

@@ -137,7 +137,7 @@ struct Shared<R> {
     hub: Hub,
     runtime: R,
     connections: Arc<Connections>,
-    /// The most connections that the runtime is asked to serve; beside them it has a few tasks left.
+    /// The most connections that the runtime is asked to serve; beside them it has tasks for `refusing`.
     most: usize,
     /// The places of connections that are just being told that there is no room for them.
     refusing: Arc<Places>,
@@ -145,7 +145,8 @@ struct Shared<R> {
     full: AtomicBool,
 }
 
-/// The most connections that are told so at once; more are closed without a word.
+/// The most connections that are told at once that there is no room; more are closed without a word. A
+/// runtime with few tasks keeps an eighth of them for this.
 const MAX_REFUSING: usize = 64;
 
 impl<R: Runtime> Shared<R> {
@@ -154,10 +155,11 @@ impl<R: Runtime> Shared<R> {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         W: Wire,
     {
-        let (hub, connections) = (&self.hub, self.connections.len());
-        let most = hub.limits().max_connections().min(self.most);
-        let place = match connections < self.most {
-            true => hub.places().take(),
+        let most = self.hub.limits().max_connections().min(self.most);
+        // Those that are being refused have tasks of their own, beside these.
+        let served = self.connections.len().saturating_sub(self.refusing.taken());
+        let place = match served < self.most {
+            true => self.hub.places().take(),
             false => None,
         };
         let full = place.is_none();
@@ -179,7 +181,7 @@ impl<R: Runtime> Shared<R> {
         }
         let spawned = self.runtime.spawn(connection.run(self.runtime.clone()));
         if let Err(error) = spawned
-            && hub.log_quota().take(now)
+            && self.hub.log_quota().take(now)
         {
             log!(
                 WARN,

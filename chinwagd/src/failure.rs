@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::listen::Endpoint;
 
-/// Why the process ends without having served.
+/// Why the process ends with an error.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error("{0}; see chinwagd --help")]

@@ -1,7 +1,9 @@
 //! What chinwag is tested with: a runtime whose time is virtual and whose order is seeded, a network in
-//! memory, and a small client that checks what it is told.
+//! memory, a small client that checks what it is told, and in [`conformance`](mod@conformance) the cases that every runtime
+//! must pass.
 //!
-//! Nothing here sleeps, and nothing depends on the machine: the same seed gives the same run.
+//! On the virtual runtime the same seed gives the same run. The conformance cases also run on real sockets,
+//! in real time.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -73,7 +73,7 @@ impl MemoryNet {
         net
     }
 
-    /// A link with some of everything that a link can do to a stream, drawn from the network's seed.
+    /// A link whose capacity, chunks and latency are drawn from the network's seed. A third have no latency.
     ///
     /// # Panics
     ///
@@ -277,8 +277,17 @@ impl MemoryStream {
         (end(&down, &up, ours), end(&up, &down, theirs))
     }
 
-    /// Lets nothing arrive at either end until it is called with `false`. What is written waits.
-    pub fn stall(&self, stalled: bool) {
+    /// Lets nothing arrive at either end any more. What is written waits.
+    pub fn stall(&self) {
+        self.set_stalled(true);
+    }
+
+    /// Lets things arrive again.
+    pub fn resume(&self) {
+        self.set_stalled(false);
+    }
+
+    fn set_stalled(&self, stalled: bool) {
         for pipe in [&self.from, &self.to] {
             let mut pipe = lock(pipe);
             pipe.stalled = stalled;
@@ -547,11 +556,11 @@ mod tests {
     fn a_stalled_stream_loses_nothing() {
         let (rt, mut near, mut far) = connected(Link::default());
         rt.block_on(async {
-            near.stall(true);
+            near.stall();
             near.write_all(b"late").await.unwrap();
             let resume = async {
                 rt.sleep(Duration::from_secs(5)).await;
-                near.stall(false);
+                near.resume();
             };
             let mut read = [0; 4];
             let (read_at, ()) = futures::join!(

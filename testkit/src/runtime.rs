@@ -43,7 +43,7 @@ struct State {
     /// How much time one poll of a task takes.
     tick: Duration,
     /// Other threads may wake tasks of this runtime.
-    has_others: bool,
+    has_outside_wakes: bool,
 }
 
 /// The task of [`VirtualRuntime::block_on`].
@@ -63,7 +63,7 @@ impl VirtualRuntime {
             timers: BTreeMap::new(),
             panics: 0,
             tick: Duration::ZERO,
-            has_others: false,
+            has_outside_wakes: false,
         };
         Self {
             inner: Arc::new(Inner {
@@ -128,8 +128,8 @@ impl VirtualRuntime {
 
     /// Says that other threads wake tasks of this runtime. When every task waits and no timer is set, it
     /// then waits for them, instead of taking it for a deadlock; and a run is no longer repeatable.
-    pub fn expect_others(&self) {
-        self.lock().has_others = true;
+    pub fn expect_outside_wakes(&self) {
+        self.lock().has_outside_wakes = true;
     }
 
     /// How much virtual time has passed.
@@ -161,7 +161,7 @@ impl VirtualRuntime {
                 return Some(task);
             }
             let Some(((deadline, _), waker)) = state.timers.pop_first() else {
-                if !state.has_others {
+                if !state.has_outside_wakes {
                     return None;
                 }
                 let waited = self.inner.is_ready.wait(state);

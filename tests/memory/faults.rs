@@ -700,13 +700,13 @@ fn a_stalled_link_loses_nothing() {
     Chat::run(Hub::new, async |chat| {
         let mut ada = chat.user("ada").await;
         let mut bob = chat.user("bob").await.into_inner();
-        bob.stall(true);
+        bob.stall();
         for n in 0..1000 {
             ada.say(&format!("chat,bob,{n}")).await;
         }
         ada.ask("ping", "pong").await;
         chat.rt.sleep(seconds(60)).await;
-        bob.stall(false);
+        bob.resume();
         let mut bob = Peer::new(&mut bob);
         for n in 0..1000 {
             bob.hears(&format!("ada says {n}")).await;

@@ -1,5 +1,5 @@
 //! Binds the chat server chinwag to [async-std](https://docs.rs/async-std): a runtime, listeners for TCP and
-//! Unix sockets, and the byte stream between them.
+//! Unix sockets, and `connect` for clients.
 //!
 //! Programs use it through the crate `chinwag`, as `chinwag::async_std`.
 //!
@@ -7,7 +7,7 @@
 //!
 //! async-std is discontinued ([RUSTSEC-2025-0052](https://rustsec.org/advisories/RUSTSEC-2025-0052.html)): it
 //! gets no more fixes. This crate is for programs that run on it still, and will be kept for as long as it
-//! builds and passes the same tests as the others. A new program had better take `chinwag::smol`, to
+//! builds and passes the same tests as the others. New programs should use `chinwag::smol`, to
 //! which a program moves by changing a feature and the name of a module.
 //!
 //! async-std stands on the same reactor as smol, and so sockets and timers are those of
@@ -25,16 +25,28 @@ use chinwag_core::{
     sockets::{self, Target},
 };
 
-pub use chinwag_transport_smol::{SmolIo as AsyncStdIo, SmolSleep as AsyncStdSleep};
 pub use runtime::AsyncStdRuntime;
 
-/// [`AsyncStdRuntime`], by the name that the runtime has in the module of each.
+/// A stream socket. It is smol's, because both stand on the same reactor.
+pub type AsyncStdIo<T> = chinwag_transport_smol::SmolIo<T>;
+
+/// A timer of an [`AsyncStdRuntime`]. It is smol's, because both stand on the same reactor.
+pub type AsyncStdSleep = chinwag_transport_smol::SmolSleep;
+
+/// [`AsyncStdRuntime`], by the name that every runtime has in its module, so that a program changes runtimes by changing
+/// one path.
 pub type Runtime = AsyncStdRuntime;
 
-/// Listens on a TCP socket.
+/// Listens on a TCP socket: made by `bind("127.0.0.1:4000").await`, given to `Server::listen`. Its
+/// `local_addr` tells the port, if it was 0.
+///
+/// [`sockets::TcpListener`] has all methods, and the socket options that it sets.
 pub type TcpListener = sockets::TcpListener<AsyncStdRuntime>;
 
-/// Listens on a Unix socket.
+/// Listens on a Unix socket: made by `bind(path)`, given to `Server::listen`. A dead server's file is
+/// replaced, and its own removed when it is dropped.
+///
+/// See [`sockets::UnixListener`].
 #[cfg(unix)]
 pub type UnixListener = sockets::UnixListener<AsyncStdRuntime>;
 

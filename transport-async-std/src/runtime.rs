@@ -31,7 +31,7 @@ impl AsyncStdRuntime {
     pub fn with_threads(threads: NonZeroUsize) -> Self {
         async_global_executor::init_with_config(
             GlobalExecutorConfig::default()
-                // It always asks the environment. This is a name that nothing there can have.
+                // The executor always reads a variable. No variable can be called `=`.
                 .with_env_var("=")
                 .with_min_threads(threads.get())
                 .with_max_threads(threads.get())

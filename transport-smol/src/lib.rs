@@ -1,5 +1,5 @@
 //! Binds the chat server chinwag to [smol](https://docs.rs/smol): a runtime, listeners for TCP and Unix
-//! sockets, and the byte stream between them.
+//! sockets, and `connect` for clients.
 //!
 //! Programs use it through the crate `chinwag`, as `chinwag::smol`.
 
@@ -19,13 +19,20 @@ use chinwag_core::{
 pub use io::SmolIo;
 pub use runtime::{SmolRuntime, SmolSleep};
 
-/// [`SmolRuntime`], by the name that the runtime has in the module of each.
+/// [`SmolRuntime`], by the name that every runtime has in its module, so that a program changes runtimes by changing
+/// one path.
 pub type Runtime = SmolRuntime;
 
-/// Listens on a TCP socket.
+/// Listens on a TCP socket: made by `bind("127.0.0.1:4000").await`, given to `Server::listen`. Its
+/// `local_addr` tells the port, if it was 0.
+///
+/// [`sockets::TcpListener`] has all methods, and the socket options that it sets.
 pub type TcpListener = sockets::TcpListener<SmolRuntime>;
 
-/// Listens on a Unix socket.
+/// Listens on a Unix socket: made by `bind(path)`, given to `Server::listen`. A dead server's file is
+/// replaced, and its own removed when it is dropped.
+///
+/// See [`sockets::UnixListener`].
 #[cfg(unix)]
 pub type UnixListener = sockets::UnixListener<SmolRuntime>;
 

@@ -34,7 +34,10 @@ impl SmolRuntime {
     /// # Panics
     ///
     /// If the threads cannot be started; see [`try_current`](Self::try_current).
-    #[expect(clippy::expect_used, reason = "it is said, and there is another way")]
+    #[expect(
+        clippy::expect_used,
+        reason = "documented; `try_current` does not panic"
+    )]
     pub fn current() -> Self {
         Self::try_current().expect("the threads of the executor start")
     }
@@ -55,8 +58,8 @@ impl SmolRuntime {
         Ok(current.insert(runtime).clone())
     }
 
-    /// A new executor, run by so many threads of its own. They end with the last clone of the runtime;
-    /// each task of chinwag's has one.
+    /// A new executor, run by so many threads of its own. They end when the last clone of the runtime
+    /// is dropped. A connection's task holds a clone.
     ///
     /// # Errors
     ///

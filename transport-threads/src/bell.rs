@@ -32,8 +32,8 @@ impl Bell {
         })
     }
 
-    /// Whether it was rung since the thread was last told so.
-    pub(crate) fn was_rung(&self) -> bool {
+    /// Whether it was rung since this was last asked.
+    pub(crate) fn take_ring(&self) -> bool {
         // `Acquire` pairs with `ring`: what was done before it is seen after this.
         self.state.load(Ordering::Relaxed) == RUNG
             && self.state.swap(BUSY, Ordering::Acquire) == RUNG
@@ -44,7 +44,7 @@ impl Bell {
         let asleep =
             self.state
                 .compare_exchange(BUSY, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
-        asleep.is_ok() || !self.was_rung()
+        asleep.is_ok() || !self.take_ring()
     }
 
     /// Says that the thread is awake again.
@@ -149,6 +149,40 @@ mod signal {
     impl AsFd for Signal {
         fn as_fd(&self) -> BorrowedFd<'_> {
             self.0.as_fd()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_rung_does_not_fall_asleep() {
+        let bell = Arc::new(Bell::new().unwrap());
+        assert!(!bell.take_ring());
+        bell.wake_by_ref();
+        assert!(!bell.fall_asleep());
+        // That told it of the ring, as this does.
+        bell.wake_by_ref();
+        bell.wake_by_ref();
+        assert!(bell.take_ring());
+        assert!(!bell.take_ring());
+        assert!(bell.fall_asleep());
+        bell.wake_up().unwrap();
+    }
+
+    #[test]
+    fn any_number_of_rings_is_one_signal() {
+        let bell = Arc::new(Bell::new().unwrap());
+        for _ in 0..3 {
+            assert!(bell.fall_asleep());
+            for _ in 0..5 {
+                bell.wake_by_ref();
+            }
+            // It would block if there were no signal, and the next time not if there were two.
+            bell.wake_up().unwrap();
+            assert!(!bell.take_ring());
         }
     }
 }

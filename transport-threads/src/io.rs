@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
+    net::Shutdown,
     os::fd::{AsFd, BorrowedFd},
     pin::Pin,
     sync::Arc,
@@ -10,9 +11,9 @@ use std::{
 
 use chinwag_core::sockets::shut_down_write;
 use futures::io::{AsyncRead, AsyncWrite};
-use rustix::net::{Shutdown, shutdown};
+use socket2::SockRef;
 
-use crate::reactor::{self, READ, WRITE};
+use crate::reactor::{self, Direction};
 
 /// A stream socket of a [`ThreadRuntime`](crate::ThreadRuntime).
 ///
@@ -42,7 +43,7 @@ impl<S: AsFd + Send + Sync + 'static> ThreadIo<S> {
 /// Does `work` on `socket`, unless it is known that it would block.
 pub(crate) fn attempt<S: AsFd + Send + Sync + 'static, T>(
     socket: &Arc<S>,
-    direction: usize,
+    direction: Direction,
     cx: &mut Context<'_>,
     mut work: impl FnMut(&S) -> io::Result<T>,
 ) -> Poll<io::Result<T>> {
@@ -72,10 +73,12 @@ where
     ) -> Poll<io::Result<usize>> {
         // What comes in afterwards is told by `poll(2)`, which saves asking for nothing.
         if std::mem::take(&mut self.drained) {
-            reactor::watch(&self.socket, READ, cx.waker())?;
+            reactor::watch(&self.socket, Direction::Read, cx.waker())?;
             return Poll::Pending;
         }
-        let count = ready!(attempt(&self.socket, READ, cx, |mut socket| socket.read(buf)))?;
+        let count = ready!(attempt(&self.socket, Direction::Read, cx, |mut socket| {
+            socket.read(buf)
+        }))?;
         self.drained = 0 < count && count < buf.len();
         Poll::Ready(Ok(count))
     }
@@ -90,7 +93,9 @@ where
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        attempt(&self.socket, WRITE, cx, |mut socket| socket.write(buf))
+        attempt(&self.socket, Direction::Write, cx, |mut socket| {
+            socket.write(buf)
+        })
     }
 
     fn poll_write_vectored(
@@ -98,7 +103,7 @@ where
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        attempt(&self.socket, WRITE, cx, |mut socket| {
+        attempt(&self.socket, Direction::Write, cx, |mut socket| {
             socket.write_vectored(bufs)
         })
     }
@@ -121,9 +126,10 @@ impl<S: AsFd + Send + Sync + 'static> AsFd for ThreadIo<S> {
 impl<S: AsFd + Send + Sync + 'static> Drop for ThreadIo<S> {
     fn drop(&mut self) {
         reactor::forget(&self.socket);
-        // Another thread still waits for it. It notices the end, and with that the socket is closed.
+        // Another thread's reactor still holds a clone. Shutting the socket down wakes that thread, which
+        // lets go of it.
         if Arc::strong_count(&self.socket) > 1 {
-            let _ = shutdown(&*self.socket, Shutdown::Both);
+            let _ = SockRef::from(&*self.socket).shutdown(Shutdown::Both);
         }
     }
 }

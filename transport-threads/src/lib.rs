@@ -3,9 +3,9 @@
 //! Programs use it through the crate `chinwag`, as `chinwag::threads`.
 //!
 //! A thread runs its connection's future, and while that has nothing to do it sleeps in `poll(2)` until its
-//! socket is ready, another thread has something for it, or it is time. A connection so costs a thread with a
-//! small stack and two file descriptors, its socket and what wakes the thread: this suits hundreds of
-//! users, not tens of thousands.
+//! socket is ready, another thread has something for it, or it is time. So a connection costs a thread with a
+//! small stack, about 16 KiB of memory, and two file descriptors (three where there is no `eventfd`), for its
+//! socket and for what wakes the thread: this suits hundreds of users, not tens of thousands.
 //!
 //! The sockets and timers here work wherever [`block_on`] or a task of a [`ThreadRuntime`] polls them, and
 //! nowhere else.
@@ -30,13 +30,20 @@ pub use io::ThreadIo;
 pub use reactor::{ThreadSleep, block_on};
 pub use runtime::{ThreadRuntime, ThreadRuntimeBuilder};
 
-/// [`ThreadRuntime`], by the name that the runtime has in the module of each.
+/// [`ThreadRuntime`], by the name that every runtime has in its module, so that a program changes runtimes by changing
+/// one path.
 pub type Runtime = ThreadRuntime;
 
-/// Listens on a TCP socket.
+/// Listens on a TCP socket: made by `bind("127.0.0.1:4000").await`, given to `Server::listen`. Its
+/// `local_addr` tells the port, if it was 0.
+///
+/// [`sockets::TcpListener`] has all methods, and the socket options that it sets.
 pub type TcpListener = sockets::TcpListener<ThreadRuntime>;
 
-/// Listens on a Unix socket.
+/// Listens on a Unix socket: made by `bind(path)`, given to `Server::listen`. A dead server's file is
+/// replaced, and its own removed when it is dropped.
+///
+/// See [`sockets::UnixListener`].
 pub type UnixListener = sockets::UnixListener<ThreadRuntime>;
 
 /// Connects a [`Client`] to a server's `line` listener.

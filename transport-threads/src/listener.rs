@@ -20,29 +20,29 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use crate::{
     ThreadIo, ThreadRuntime,
     io::attempt,
-    reactor::{self, READ, WRITE},
+    reactor::{self, Direction},
 };
 
 /// A socket that listens.
 #[derive(Debug)]
-pub struct Accept<S: AsFd + Send + Sync + 'static>(Arc<S>);
+pub struct ListenSocket<S: AsFd + Send + Sync + 'static>(Arc<S>);
 
-impl<S: AsFd + Send + Sync + 'static> Accept<S> {
+impl<S: AsFd + Send + Sync + 'static> ListenSocket<S> {
     async fn next<T>(&self, accept: impl Fn(&S) -> io::Result<T>) -> io::Result<T> {
-        poll_fn(|cx| attempt(&self.0, READ, cx, &accept)).await
+        poll_fn(|cx| attempt(&self.0, Direction::Read, cx, &accept)).await
     }
 }
 
-impl<S: AsFd + Send + Sync + 'static> Drop for Accept<S> {
+impl<S: AsFd + Send + Sync + 'static> Drop for ListenSocket<S> {
     fn drop(&mut self) {
         reactor::forget(&self.0);
     }
 }
 
 impl Network for ThreadRuntime {
-    type TcpListener = Accept<net::TcpListener>;
+    type TcpListener = ListenSocket<net::TcpListener>;
     type TcpStream = ThreadIo<TcpStream>;
-    type UnixListener = Accept<unix_net::UnixListener>;
+    type UnixListener = ListenSocket<unix_net::UnixListener>;
     type UnixStream = ThreadIo<UnixStream>;
 
     fn block_on<F: Future>(&self, main: F) -> F::Output {
@@ -50,7 +50,7 @@ impl Network for ThreadRuntime {
     }
 
     fn tcp_listener(listener: net::TcpListener) -> io::Result<Self::TcpListener> {
-        Ok(Accept(Arc::new(listener)))
+        Ok(ListenSocket(Arc::new(listener)))
     }
 
     async fn accept_tcp(listener: &Self::TcpListener) -> io::Result<(Self::TcpStream, SocketAddr)> {
@@ -64,7 +64,7 @@ impl Network for ThreadRuntime {
     }
 
     fn unix_listener(listener: unix_net::UnixListener) -> io::Result<Self::UnixListener> {
-        Ok(Accept(Arc::new(listener)))
+        Ok(ListenSocket(Arc::new(listener)))
     }
 
     async fn accept_unix(
@@ -108,7 +108,7 @@ where
     }
     match socket.peer_addr() {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-            reactor::watch(io.socket(), WRITE, cx.waker())?;
+            reactor::watch(io.socket(), Direction::Write, cx.waker())?;
             Poll::Pending
         }
         other => Poll::Ready(other.map(drop)),

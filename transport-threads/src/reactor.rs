@@ -29,7 +29,7 @@ use crate::bell::Bell;
 /// If the system has no file descriptor left for it, or `poll(2)` fails, for want of memory.
 #[expect(
     clippy::expect_used,
-    reason = "a thread that cannot wait cannot go on, and it is said"
+    reason = "documented under Panics; a thread that cannot wait cannot go on"
 )]
 pub fn block_on<F: Future>(main: F) -> F::Output {
     let bell = Bell::new().expect("a file descriptor to wait with");
@@ -38,7 +38,7 @@ pub fn block_on<F: Future>(main: F) -> F::Output {
 
 /// Runs `main` to its end, woken by `bell`.
 pub(crate) fn run<F: Future>(main: F, bell: &Arc<Bell>) -> io::Result<F::Output> {
-    let reactor = Entered::new();
+    let Entered { reactor, .. } = &Entered::new();
     let waker = Waker::from(bell.clone());
     let mut cx = Context::from_waker(&waker);
     let mut main = pin!(main);
@@ -48,18 +48,19 @@ pub(crate) fn run<F: Future>(main: F, bell: &Arc<Bell>) -> io::Result<F::Output>
             return Ok(result);
         }
         busy = busy.wrapping_add(1);
-        if !bell.was_rung() {
-            reactor.0.wait(bell, Wait::ForEvents)?;
+        if !bell.take_ring() {
+            reactor.wait(bell, Wait::ForEvents)?;
         } else if busy.is_multiple_of(TURNS) {
-            reactor.0.wait(bell, Wait::Not)?;
+            reactor.wait(bell, Wait::Not)?;
         } else {
-            reactor.0.fire_timers();
-            reactor.0.wake();
+            reactor.fire_timers();
+            reactor.wake();
         }
     }
 }
 
-/// A thread that always has something to do looks at its sockets once in so many turns.
+/// A thread that always has something to do looks at its sockets once in so many turns: often enough for who
+/// writes to it, and seldom enough that the system call is lost among the others of those turns.
 const TURNS: u32 = 8;
 
 thread_local! {
@@ -68,22 +69,26 @@ thread_local! {
 }
 
 /// The reactor of a [`run`], while that runs.
-struct Entered(Rc<Reactor>, Option<Rc<Reactor>>);
+struct Entered {
+    reactor: Rc<Reactor>,
+    /// That of the [`run`] around this one, if there is one.
+    outer: Option<Rc<Reactor>>,
+}
 
 impl Entered {
     fn new() -> Self {
         let reactor = Rc::new(Reactor::default());
         let outer = CURRENT.replace(Some(reactor.clone()));
-        Self(reactor, outer)
+        Self { reactor, outer }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.set(self.1.take());
+        CURRENT.set(self.outer.take());
         // What this thread has watched may be used by another one next, or by the outer `run`: whoever
         // waits must look again, from where it is.
-        let state = std::mem::take(&mut *self.0.state.borrow_mut());
+        let state = std::mem::take(&mut *self.reactor.state.borrow_mut());
         let sockets = state.waiting.into_iter().flatten().flatten();
         sockets
             .chain(state.timers.into_values())
@@ -91,10 +96,12 @@ impl Drop for Entered {
     }
 }
 
-/// Of two directions, reading is 0.
-pub(crate) const READ: usize = 0;
-/// Of two directions, writing is 1.
-pub(crate) const WRITE: usize = 1;
+/// What a socket is watched for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
 
 #[derive(Default)]
 struct Reactor {
@@ -103,7 +110,8 @@ struct Reactor {
 
 #[derive(Default)]
 struct State {
-    /// The sockets that are watched, in one direction or both.
+    /// The sockets that are watched, in one direction or both. They are apart from who waits for them, so
+    /// that descriptors can stay borrowed while wakers are taken out.
     sockets: Vec<Arc<dyn AsFd + Send + Sync>>,
     /// Who waits for each of them, by direction. It is awaited once: who is woken looks for itself.
     waiting: Vec<[Option<Waker>; 2]>,
@@ -180,8 +188,8 @@ impl State {
         let sources = self.sockets.iter().zip(&self.waiting);
         let sources = sources.map(|(socket, waiting)| {
             let mut wanted = PollFlags::empty();
-            wanted.set(PollFlags::IN, waiting[READ].is_some());
-            wanted.set(PollFlags::OUT, waiting[WRITE].is_some());
+            wanted.set(PollFlags::IN, waiting[Direction::Read as usize].is_some());
+            wanted.set(PollFlags::OUT, waiting[Direction::Write as usize].is_some());
             PollFd::from_borrowed_fd(socket.as_fd(), wanted)
         });
         // Most threads have one socket at most, and need no memory for this.
@@ -207,10 +215,10 @@ impl State {
             let ready = fd.revents();
             // An error or a hang-up is for everybody.
             if ready.intersects(PollFlags::OUT.complement()) {
-                self.woken.extend(waiting[READ].take());
+                self.woken.extend(waiting[Direction::Read as usize].take());
             }
             if ready.intersects(PollFlags::IN.complement()) {
-                self.woken.extend(waiting[WRITE].take());
+                self.woken.extend(waiting[Direction::Write as usize].take());
             }
         }
         let mut index = 0;
@@ -254,7 +262,7 @@ fn nowhere() -> io::Error {
 /// Wakes `waker` once, when `socket` is ready in `direction`. It takes the place of an earlier one.
 pub(crate) fn watch(
     socket: &Arc<impl AsFd + Send + Sync + 'static>,
-    direction: usize,
+    direction: Direction,
     waker: &Waker,
 ) -> io::Result<()> {
     with_current(|state| {
@@ -263,7 +271,7 @@ pub(crate) fn watch(
             state.waiting.push([None, None]);
             state.sockets.len() - 1
         });
-        state.waiting[index][direction] = Some(waker.clone());
+        state.waiting[index][direction as usize] = Some(waker.clone());
     })
     .ok_or_else(nowhere)
 }
@@ -272,12 +280,12 @@ pub(crate) fn watch(
 /// woken.
 pub(crate) fn still_watches(
     socket: &Arc<impl AsFd + Send + Sync + 'static>,
-    direction: usize,
+    direction: Direction,
     waker: &Waker,
 ) -> bool {
     with_current(|state| {
         let index = state.index_of(socket)?;
-        let waiting = state.waiting[index][direction].as_mut()?;
+        let waiting = state.waiting[index][direction as usize].as_mut()?;
         waiting.clone_from(waker);
         Some(())
     })
@@ -298,7 +306,7 @@ pub(crate) fn forget(socket: &Arc<impl AsFd + Send + Sync + 'static>) {
 ///
 /// # Panics
 ///
-/// If it is polled outside of [`block_on`].
+/// If it is polled outside of [`block_on`] and of a task of a `ThreadRuntime`.
 pub struct ThreadSleep {
     deadline: Instant,
     timer: Option<TimerKey>,
@@ -322,7 +330,7 @@ impl ThreadSleep {
 impl Future for ThreadSleep {
     type Output = ();
 
-    #[expect(clippy::expect_used, reason = "it is said")]
+    #[expect(clippy::expect_used, reason = "documented under Panics")]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         if self.deadline <= now() {

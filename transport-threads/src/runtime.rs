@@ -20,8 +20,8 @@ use crate::{
 
 /// A thread for each task.
 ///
-/// There is a bound on how many run at once, and a server takes no more connections than that: one
-/// more is told that there is no room. Clones share the bound.
+/// There is a bound on how many run at once, and a server takes fewer connections than that, 4,032 with the
+/// default: see [`Runtime::max_tasks`]. One more is told that there is no room. Clones share the bound.
 #[derive(Debug, Clone)]
 pub struct ThreadRuntime {
     shared: Arc<Shared>,
@@ -72,8 +72,8 @@ impl ThreadRuntimeBuilder {
     }
 
     /// The size of a thread's stack in bytes; 256 KiB unless set. It is address space: memory is taken for
-    /// what is used of it, which without code of the embedder's is less than 32 KiB. The system rounds it up, and a program
-    /// that needs more than it says ends with a stack overflow.
+    /// what is used of it, about 12 KiB without code of the embedder's. A program that needs more than it
+    /// says ends with a stack overflow, all of it.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = bytes;
         self
@@ -102,9 +102,7 @@ impl Running {
         });
         match grown {
             Ok(_) => Ok(Self(shared.clone())),
-            Err(running) => Err(io::Error::other(format!(
-                "{running} threads run, the most allowed"
-            ))),
+            Err(running) => Err(io::Error::other(format!("all {running} threads are taken"))),
         }
     }
 }

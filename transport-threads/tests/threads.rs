@@ -7,7 +7,8 @@ use std::{
     future::poll_fn,
     net::SocketAddr,
     pin::{Pin, pin},
-    task::Poll,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +16,9 @@ use std::{
 use chinwag_core::{Hub, Listener, Runtime, Server, sockets::Network, wire::Line};
 use chinwag_testkit::Peer;
 use chinwag_transport_threads::{TcpListener, ThreadRuntime, block_on};
-use futures::{AsyncRead, AsyncReadExt, future::select};
+use futures::{
+    AsyncRead, AsyncReadExt, AsyncWriteExt, StreamExt, future::select, stream::FuturesUnordered,
+};
 
 /// Runs `test` beside a server whose runtime has so many threads.
 fn with_threads(threads: usize, test: impl AsyncFnOnce(ThreadRuntime, SocketAddr)) {
@@ -74,7 +77,7 @@ fn a_task_that_gets_no_thread_is_dropped_and_told() {
     })
     .unwrap();
     let refused = rt.spawn(std::future::pending()).unwrap_err();
-    assert_eq!(refused.to_string(), "1 threads run, the most allowed");
+    assert_eq!(refused.to_string(), "all 1 threads are taken");
     drop(tell);
 }
 
@@ -115,4 +118,42 @@ fn block_on_nests() {
         }
     });
     assert!(rt.now() >= before + 2 * wait);
+}
+
+/// A thread that has watched a stream for another, and ends, tells that to watch it itself.
+#[test]
+fn a_thread_that_ends_hands_over_what_it_watches() {
+    block_on(async {
+        let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let near = ThreadRuntime::connect_tcp(addr).await.unwrap();
+        let mut far = listener.accept().await.unwrap().io;
+        let near = Arc::new(Mutex::new(near));
+        let mut other = Some(near.clone());
+        let mut byte = [0];
+        let read = poll_fn(|cx| {
+            let Some(other) = other.take() else {
+                return Pin::new(&mut *near.lock().unwrap()).poll_read(cx, &mut byte);
+            };
+            let waker = cx.waker().clone();
+            let watching = thread::spawn(move || {
+                let mut other = other.lock().unwrap();
+                block_on(async {
+                    let mut cx = Context::from_waker(&waker);
+                    assert!(
+                        Pin::new(&mut *other)
+                            .poll_read(&mut cx, &mut [0])
+                            .is_pending()
+                    );
+                });
+            });
+            watching.join().unwrap();
+            Poll::Pending
+        });
+        let write = async { far.write_all(b"!").await.unwrap() };
+        // The reader is polled again only when its own waker says so.
+        let mut reading: FuturesUnordered<_> = [read].into_iter().collect();
+        let (read, ()) = futures::join!(reading.next(), write);
+        assert_eq!(read.unwrap().unwrap(), 1);
+    });
 }

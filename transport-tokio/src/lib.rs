@@ -1,5 +1,5 @@
 //! Binds the chat server chinwag to [tokio](https://docs.rs/tokio): a runtime, listeners for TCP and Unix
-//! sockets, and the byte stream between them.
+//! sockets, and `connect` for clients.
 //!
 //! Programs use it through the crate `chinwag`, as `chinwag::tokio`.
 
@@ -20,13 +20,20 @@ use tokio::net::TcpStream;
 pub use io::TokioIo;
 pub use runtime::{TokioRuntime, TokioSleep};
 
-/// [`TokioRuntime`], by the name that the runtime has in the module of each.
+/// [`TokioRuntime`], by the name that every runtime has in its module, so that a program changes runtimes by changing
+/// one path.
 pub type Runtime = TokioRuntime;
 
-/// Listens on a TCP socket. It is made, and used, on a tokio runtime.
+/// Listens on a TCP socket: made by `bind("127.0.0.1:4000").await`, given to `Server::listen`. Its
+/// `local_addr` tells the port, if it was 0. It is made, and used, on a tokio runtime.
+///
+/// [`sockets::TcpListener`] has all methods, and the socket options that it sets.
 pub type TcpListener = sockets::TcpListener<TokioRuntime>;
 
-/// Listens on a Unix socket. It is made, and used, on a tokio runtime.
+/// Listens on a Unix socket: made by `bind(path)`, given to `Server::listen`. A dead server's file is
+/// replaced, and its own removed when it is dropped. It is made, and used, on a tokio runtime.
+///
+/// See [`sockets::UnixListener`].
 #[cfg(unix)]
 pub type UnixListener = sockets::UnixListener<TokioRuntime>;
 

@@ -50,14 +50,15 @@ const READ: usize = 16 * 1024;
 /// A write buffer that has grown past this, in bytes, is not kept.
 const MAX_WRITE: usize = 256 * 1024;
 
-/// How many spare buffers are kept for threads that keep none. More than run at once are not needed.
+/// How many spare buffers are kept for threads that keep none: half a megabyte. More are of use only where
+/// more threads than that poll at the same instant, and so have as many processors.
 const MAX_SPARE: usize = 16;
 
 thread_local! {
     static OWN: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 
-/// What is lent and given back is the box.
+/// Boxes, because they are what is lent and given back.
 type Spare = Vec<Box<Scratch>>;
 
 static SPARE: Mutex<Spare> = Mutex::new(Vec::new());
@@ -116,5 +117,30 @@ impl Scratch {
             events: Vec::new(),
             wakes: Wakes::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_with_one_task_keeps_nothing() {
+        Scratch::with(Lender::Process, |outer| {
+            // One poll inside another has buffers of its own.
+            Scratch::with(Lender::Process, |inner| {
+                assert!(!std::ptr::eq(outer, inner))
+            });
+        });
+        assert!(OWN.take().is_none());
+        assert!(!spare().is_empty());
+        for _ in 0..2 * MAX_SPARE {
+            Lender::Process.give_back(Box::new(Scratch::new()));
+        }
+        assert_eq!(spare().len(), MAX_SPARE);
+
+        Scratch::with(Lender::Thread, |_| {});
+        assert!(OWN.take().is_some());
+        assert_eq!(spare().len(), MAX_SPARE);
     }
 }

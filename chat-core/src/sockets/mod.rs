@@ -54,8 +54,8 @@ pub use unix::UnixListener;
 /// }
 /// ```
 ///
-/// The functions without a receiver are called by the futures that [`block_on`](Self::block_on) and
-/// [`spawn`](Runtime::spawn) run. Sockets that they are given do not block already.
+/// The functions without `self` are called only by futures that [`block_on`](Self::block_on) or
+/// [`spawn`](Runtime::spawn) runs. Sockets that are passed to them are in non-blocking mode already.
 pub trait Network: Runtime {
     /// A TCP socket that listens.
     type TcpListener: Debug + Send + Sync + 'static;
@@ -86,7 +86,7 @@ pub trait Network: Runtime {
     ///
     /// # Errors
     ///
-    /// Whatever the system says.
+    /// See [`Listener::accept`](crate::Listener::accept): no error ends a server.
     fn accept_tcp(
         listener: &Self::TcpListener,
     ) -> impl Future<Output = io::Result<(Self::TcpStream, SocketAddr)>> + Send;
@@ -95,7 +95,7 @@ pub trait Network: Runtime {
     ///
     /// # Errors
     ///
-    /// Whatever the system says.
+    /// Whatever the system says, such as `ConnectionRefused` where nobody listens.
     fn connect_tcp(addr: SocketAddr) -> impl Future<Output = io::Result<Self::TcpStream>> + Send;
 
     /// Takes over `listener`.
@@ -111,7 +111,7 @@ pub trait Network: Runtime {
     ///
     /// # Errors
     ///
-    /// Whatever the system says.
+    /// See [`Listener::accept`](crate::Listener::accept): no error ends a server.
     #[cfg(unix)]
     fn accept_unix(
         listener: &Self::UnixListener,
@@ -121,32 +121,34 @@ pub trait Network: Runtime {
     ///
     /// # Errors
     ///
-    /// Whatever the system says.
+    /// Whatever the system says, such as `NotFound`, or `ConnectionRefused` where nobody listens.
     #[cfg(unix)]
     fn connect_unix(path: &Path) -> impl Future<Output = io::Result<Self::UnixStream>> + Send;
 }
 
-/// A stream with a socket behind it, whose options may be set.
-///
-/// It is what [`Listener::Io`](crate::Listener::Io) asks for, and has no implementation to write.
+/// What [`Listener::Io`](crate::Listener::Io) needs, and a descriptor, through which the socket's options are
+/// set. Every type that qualifies implements it.
 pub trait Socket: AsyncRead + AsyncWrite + AsSocket + Debug + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + AsSocket + Debug + Unpin + Send + 'static> Socket for T {}
 
 /// Connects a [`Client`] to a server's `line` listener.
 ///
-/// It has no time limit of its own. Dropping the future drops the connection.
+/// It has no time limit of its own. Dropping the future drops the connection; the thread that looks a host
+/// name up goes on to its end.
 ///
 /// # Errors
 ///
-/// Whatever the system says of the last of the addresses.
+/// `InvalidInput` if the target is not `HOST:PORT`; what the look-up says, if the host is not known; or
+/// what the system says of the last address that was tried.
 pub async fn connect<N: Network>(target: impl Into<Target>) -> io::Result<Client<N::TcpStream>> {
     let mut last_error = io::ErrorKind::AddrNotAvailable.into();
     for addr in target.into().look_up().await? {
         match N::connect_tcp(addr).await {
             Ok(stream) => {
-                // Whole requests are written at once.
-                SockRef::from(&stream).set_tcp_nodelay(true)?;
+                // Whole requests are written at once. If it is refused, the connection is gone already, and
+                // will say so.
+                let _ = SockRef::from(&stream).set_tcp_nodelay(true);
                 return Ok(Client::new(stream));
             }
             Err(error) => last_error = error,

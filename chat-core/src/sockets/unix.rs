@@ -31,6 +31,10 @@ impl<N: Network> UnixListener<N> {
     /// # Errors
     ///
     /// Whatever the system says: the address is in use, the folder is not there, not allowed.
+    ///
+    /// # Panics
+    ///
+    /// On tokio, outside of a runtime whose I/O driver is on.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let listener = match net::UnixListener::bind(path) {
@@ -47,6 +51,11 @@ impl<N: Network> UnixListener<N> {
         listener.set_nonblocking(true)?;
         let listener = N::unix_listener(listener)?;
         Ok(Self { listener, file })
+    }
+
+    /// Where it listens.
+    pub fn path(&self) -> &Path {
+        &self.file.path
     }
 }
 

@@ -2,15 +2,11 @@
 
 use std::{
     future::{Future, pending, poll_fn},
-    io::{self, IoSlice},
+    io::IoSlice,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::{Context, Poll, Waker},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use chinwag_core::{
@@ -19,12 +15,14 @@ use chinwag_core::{
     wire::{Line, Wire, WireError},
 };
 use futures::{
+    StreamExt,
     channel::oneshot,
     future::{join, join_all},
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    stream::FuturesUnordered,
 };
 
-use super::Harness;
+use super::{Harness, watched::Watched};
 use crate::{MemoryNet, Peer, VirtualRuntime};
 
 /// A server of the `line` protocol that runs in a task.
@@ -62,13 +60,7 @@ impl<H: Harness> Chat<H> {
         addr: Addr,
     ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let (tell, ended) = oneshot::channel();
-        let serve = server.run_until(stopped, runtime);
-        let serve = async move {
-            // The test may be over, and not care.
-            let _ = tell.send(serve.await);
-        };
-        harness.runtime().spawn(serve).expect("a task");
+        let ended = spawn(harness, server.run_until(stopped, runtime));
         Self {
             harness: harness.clone(),
             addr,
@@ -606,13 +598,19 @@ async fn is_pending(mut future: Pin<&mut impl Future>) -> bool {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }
 
+/// Runs `future`, polled again only when its own waker says so.
+async fn when_woken<F: Future>(future: F) -> F::Output {
+    let mut alone: FuturesUnordered<_> = [future].into_iter().collect();
+    alone.next().await.expect("it is in there")
+}
+
 /// Who polled last is woken, whoever polled before.
 pub async fn the_last_waker_counts<H: Harness>(h: H) {
     let mut nobody = Context::from_waker(Waker::noop());
     let rt = h.runtime();
     let mut sleep = pin!(rt.sleep_until(rt.now() + Duration::from_millis(20)));
     assert!(sleep.as_mut().poll(&mut nobody).is_pending());
-    sleep.await;
+    when_woken(sleep).await;
 
     let (mut near, mut far) = pair(&h).await;
     let mut byte = [0];
@@ -627,7 +625,9 @@ pub async fn the_last_waker_counts<H: Harness>(h: H) {
         far.write_all(b"!").await.expect("a write");
     };
     join(write, async {
-        near.read_exact(&mut byte).await.expect("a read")
+        when_woken(near.read_exact(&mut byte))
+            .await
+            .expect("a read")
     })
     .await;
     assert_eq!(&byte, b"!");
@@ -638,7 +638,7 @@ pub async fn the_last_waker_counts<H: Harness>(h: H) {
         written += count.expect("a write");
     }
     let write = async {
-        near.write_all(b"!").await.expect("a write");
+        when_woken(near.write_all(b"!")).await.expect("a write");
         near.close().await.expect("a close");
     };
     let read = async {
@@ -839,7 +839,7 @@ pub async fn one_of_a_thousand_gets_the_name<H: Harness>(h: H) {
 /// the other.
 pub async fn servers_on_two_runtimes_share_a_hub<H: Harness>(h: H) {
     const COUNT: usize = 300;
-    h.expect_others();
+    h.expect_outside_wakes();
     // The other runtime's time flies while it has nothing to do.
     let timeouts = Timeouts::builder().register(None).idle(None).build();
     let hub = Hub::builder()
@@ -850,7 +850,7 @@ pub async fn servers_on_two_runtimes_share_a_hub<H: Harness>(h: H) {
     let (tell, told) = oneshot::channel();
     let other = thread::spawn(move || {
         let rt = VirtualRuntime::new(1);
-        rt.expect_others();
+        rt.expect_outside_wakes();
         let net = MemoryNet::new();
         let server = Server::new(hub).listen(net.listen("line"), Line::default());
         let far = async {
@@ -892,55 +892,12 @@ pub async fn accept_survives_the_open_file_limit<H: Harness>(h: H) {
     ada.ask("list,friends", "ada,bob").await;
 }
 
-/// A runtime that counts the tasks that are not done.
-#[derive(Clone)]
-struct Counting<R> {
-    runtime: R,
-    tasks: Arc<AtomicUsize>,
-}
-
-impl<R: Runtime> Runtime for Counting<R> {
-    type Sleep = R::Sleep;
-
-    fn spawn<F>(&self, task: F) -> io::Result<()>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        struct Task(Arc<AtomicUsize>);
-        impl Drop for Task {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        self.tasks.fetch_add(1, Ordering::Relaxed);
-        let counted = Task(self.tasks.clone());
-        self.runtime.spawn(async move {
-            let _counted = counted;
-            task.await;
-        })
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> R::Sleep {
-        self.runtime.sleep_until(deadline)
-    }
-
-    fn now(&self) -> Instant {
-        self.runtime.now()
-    }
-
-    fn max_tasks(&self) -> usize {
-        self.runtime.max_tasks()
-    }
-}
-
 /// Servers that come and go leave no descriptor, thread or task.
 pub async fn a_hundred_servers_leave_nothing_behind<H: Harness>(h: H) {
-    let tasks = Arc::new(AtomicUsize::new(0));
-    let runtime = Counting {
-        runtime: h.runtime(),
-        tasks: tasks.clone(),
-    };
-    let mut at_first = None;
+    /// The first few may leave what a runtime makes once.
+    const WARM_UP: usize = 5;
+    let runtime = Watched::new(h.runtime());
+    let mut at_first = h.resources();
     for round in 0..100 {
         let mut chat = Chat::start_with(&h, Hub::new(), runtime.clone(), None).await;
         let mut ada = chat.user("ada").await;
@@ -951,12 +908,11 @@ pub async fn a_hundred_servers_leave_nothing_behind<H: Harness>(h: H) {
         drop((ada, nobody));
         chat.ended().await;
         drop(chat);
-        eventually(&h, || tasks.load(Ordering::Relaxed) == 0).await;
-        // The first few may leave what a runtime makes once.
-        let Some(at_first) = at_first.filter(|_| round >= 5) else {
-            at_first = Some(h.resources());
+        eventually(&h, || runtime.tasks() == 0).await;
+        if round < WARM_UP {
+            at_first = h.resources();
             continue;
-        };
+        }
         eventually(&h, || {
             let now = h.resources();
             now.files <= at_first.files && now.threads <= at_first.threads

@@ -61,7 +61,7 @@ pub trait Harness: Clone + Send + Sync + 'static {
     fn exhaust(&self, addr: &Addr) -> Box<dyn Any + Send>;
 
     /// Says that tasks are woken by threads that are not the runtime's.
-    fn expect_others(&self) {}
+    fn expect_outside_wakes(&self) {}
 
     /// What the process has open: file descriptors and threads.
     fn resources(&self) -> Resources {
@@ -69,12 +69,12 @@ pub trait Harness: Clone + Send + Sync + 'static {
     }
 }
 
-/// How much of what a leak would show in.
+/// Counts in which a leak would show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resources {
     /// Open file descriptors.
     pub files: usize,
-    /// Threads, of the process or, where that cannot be told, none.
+    /// Threads of the process; 0 where the system does not tell.
     pub threads: usize,
 }
 
@@ -131,6 +131,7 @@ impl<N: Network> Harness for Tcp<N> {
     fn reset(&self, io: N::TcpStream) {
         let linger = SockRef::from(&io).set_linger(Some(Duration::ZERO));
         linger.expect("the option is known");
+        // The stream is dropped here, which sends the reset.
     }
 
     fn exhaust(&self, _addr: &Addr) -> Box<dyn Any + Send> {
@@ -246,8 +247,8 @@ impl Harness for Memory {
         Box::new(())
     }
 
-    fn expect_others(&self) {
-        self.rt.expect_others();
+    fn expect_outside_wakes(&self) {
+        self.rt.expect_outside_wakes();
     }
 
     /// What this runtime has is in memory; its tasks are counted by whoever cares.

@@ -1,23 +1,25 @@
 //! What every runtime and its sockets have to do for a chat, as cases that run on any.
 //!
-//! A transport runs all of them with one line in its `tests/`:
+//! A runtime that implements [`Network`](chinwag_core::sockets::Network) runs all of them with one line in its
+//! `tests/`; any other one implements [`Harness`].
 //!
 //! ```text
 //! chinwag_testkit::conformance!(sockets: SmolRuntime::current());
 //! ```
 //!
-//! Each case has as many seconds as [`PATIENCE`] to end; a case that hangs fails. Nothing else is timed.
+//! A case that takes longer than [`TIME_LIMIT`] hangs, and fails. Nothing else fails for being slow.
 
 mod cases;
 mod harness;
 mod run;
 mod sockets;
+mod watched;
 
 pub use cases::*;
 #[cfg(unix)]
 pub use harness::Unix;
 pub use harness::{Harness, Memory, Tcp};
-pub use run::{PATIENCE, alone, run};
+pub use run::{TIME_LIMIT, alone, run};
 pub use sockets::*;
 
 /// Makes a test of each case, on TCP and Unix sockets of a runtime, or on any list of [`Harness`]es, on
@@ -30,7 +32,7 @@ macro_rules! conformance {
             use super::*;
             $crate::conformance!([$crate::conformance::Tcp($runtime)]);
             $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
-                sockets_are_refused_where_one_listens
+                an_address_has_one_listener
                 the_original_client_is_served
                 accepted_sockets_are_tuned
                 a_connection_stays_small

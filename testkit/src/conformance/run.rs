@@ -12,7 +12,7 @@ use std::{
 use super::Harness;
 
 /// How long a case may take. On a busy machine the longest takes a few seconds; what takes longer hangs.
-pub const PATIENCE: Duration = Duration::from_secs(100);
+pub const TIME_LIMIT: Duration = Duration::from_secs(100);
 
 /// Runs `case` on each of `harnesses`.
 ///
@@ -23,6 +23,7 @@ pub fn run<H: Harness, F: Future<Output = ()>>(
     harnesses: impl IntoIterator<Item = H> + Send + 'static,
     case: impl Fn(H) -> F + Send + 'static,
 ) {
+    // Some cases have more than 2,000 files open.
     #[cfg(unix)]
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let (tell, told) = sync_channel::<()>(0);
@@ -36,7 +37,7 @@ pub fn run<H: Harness, F: Future<Output = ()>>(
         assert!(runs > 0, "it was run on nothing");
     });
     // Nothing is ever sent: the end of the thread closes the channel.
-    if told.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+    if told.recv_timeout(TIME_LIMIT) == Err(RecvTimeoutError::Timeout) {
         panic!("it hangs");
     }
     if let Err(panic) = case.join() {

@@ -1,16 +1,9 @@
 //! Cases for real sockets only.
 
-use std::{
-    fs, io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Instant,
-};
+use std::{fs, io};
 
 use chinwag_core::{
-    Hub, Listener, Runtime, Server,
+    Hub, Listener, Server,
     sockets::{Network, TcpListener},
     wire::{Line, Seed},
 };
@@ -18,13 +11,14 @@ use socket2::SockRef;
 
 use super::{
     Harness, Tcp,
-    cases::{Chat, eventually},
+    cases::{Chat, eventually, peer},
+    watched::Watched,
 };
 #[cfg(unix)]
 use super::{Unix, harness::free_path};
 
 /// An address is one listener's, and is free when that is gone. With port 0 it tells the real one.
-pub async fn sockets_are_refused_where_one_listens<N: Network>(tcp: Tcp<N>) {
+pub async fn an_address_has_one_listener<N: Network>(tcp: Tcp<N>) {
     let listener = tcp.listen(None).await.unwrap();
     let addr = listener.local_addr().unwrap();
     assert_ne!(addr.port(), 0);
@@ -60,8 +54,9 @@ pub async fn accepted_sockets_are_tuned<N: Network>(tcp: Tcp<N>) {
 pub async fn the_original_client_is_served<H: Harness>(h: H) {
     let listener = h.listen(None).await.unwrap();
     let addr = Listener::local_addr(&listener).unwrap();
-    let server = Server::new(Hub::new()).listen(listener, Seed::default());
-    let chat = Chat::serve(&h, Hub::new(), server, h.runtime(), addr);
+    let hub = Hub::new();
+    let server = Server::new(hub.clone()).listen(listener, Seed::default());
+    let chat = Chat::serve(&h, hub, server, h.runtime(), addr);
     let mut ada = chat.connect().await;
     for (command, answer) in [
         ("register,ada", "ack"),
@@ -73,53 +68,21 @@ pub async fn the_original_client_is_served<H: Harness>(h: H) {
     }
 }
 
-/// A runtime that measures what it is given to run.
-#[derive(Clone)]
-struct Scale<R> {
-    runtime: R,
-    largest: Arc<AtomicUsize>,
-}
-
-impl<R: Runtime> Runtime for Scale<R> {
-    type Sleep = R::Sleep;
-
-    fn spawn<F>(&self, task: F) -> io::Result<()>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.largest.fetch_max(size_of::<F>(), Ordering::Relaxed);
-        self.runtime.spawn(task)
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> R::Sleep {
-        self.runtime.sleep_until(deadline)
-    }
-
-    fn now(&self) -> Instant {
-        self.runtime.now()
-    }
-}
-
 /// The whole state of a connection but its socket, its mailbox and its name, in bytes. It may shrink.
 const LARGEST_CONNECTION: usize = 576;
 
 /// A connection costs little where there is one, and so where there are many.
 pub async fn a_connection_stays_small<N: Network>(tcp: Tcp<N>) {
-    let largest = Arc::new(AtomicUsize::new(0));
-    let scale = Scale {
-        runtime: tcp.runtime(),
-        largest: largest.clone(),
-    };
+    let runtime = Watched::new(tcp.runtime());
     let listener = tcp.listen(None).await.unwrap();
     let addr = Listener::local_addr(&listener).unwrap();
     let server = Server::new(Hub::new()).listen(listener, Line::default());
     let user = async {
-        let mut user = super::cases::peer(&tcp, &addr).await;
+        let mut user = peer(&tcp, &addr).await;
         user.ask("register,ada", "ack").await;
     };
-    server.run_until(user, scale).await.unwrap();
-    let bytes = largest.load(Ordering::Relaxed);
-    println!("a connection is {bytes} bytes");
+    server.run_until(user, runtime.clone()).await.unwrap();
+    let bytes = runtime.largest();
     assert!((1..=LARGEST_CONNECTION).contains(&bytes), "{bytes} bytes");
 }
 
@@ -173,7 +136,7 @@ pub async fn one_server_listens_on_tcp_and_unix_sockets<N: Network>(unix: Unix<N
         .listen(on_tcp, Line::default())
         .listen(on_unix, Line::default());
     let mut chat = Chat::serve(&unix, hub, server, unix.runtime(), unix_addr);
-    let mut ada = super::cases::peer(&tcp, &tcp_addr).await;
+    let mut ada = peer(&tcp, &tcp_addr).await;
     ada.ask("register,ada", "ack").await;
     let mut bob = chat.user("bob").await;
     ada.say("chat,bob").await;
