@@ -1,4 +1,4 @@
-//! A chat server on async-std, in one page: what a program does that has a chat in it.
+//! A chat server on async-std, in one page: all that a program needs to have a chat in it.
 //!
 //! ```console
 //! $ cargo run --features async-std --example async_std_server   # 127.0.0.1:4000 and :4001

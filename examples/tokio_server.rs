@@ -1,12 +1,12 @@
-//! A chat server on tokio, in one page: what a program does that has a chat in it.
+//! A chat server on tokio, in one page: all that a program needs to have a chat in it.
 //!
 //! ```console
-//! $ cargo run --example tokio_server                             # 127.0.0.1:4000 and 127.0.0.1:4001
+//! $ cargo run --example tokio_server   # 127.0.0.1:4000 and :4001
 //! $ cargo run --example tokio_server -- LINE_ADDR SEED_ADDR
 //! ```
 //!
 //! Talk to it with `nc 127.0.0.1 4000`; docs/protocol.md says what to type. `RUST_LOG=chinwag=debug` logs
-//! more. Ctrl-c says good-bye to everyone and ends it.
+//! more. Ctrl-c and SIGTERM say good-bye to everyone and end it.
 
 use std::{
     env,
@@ -19,6 +19,7 @@ use chinwag::{
     tokio::{Runtime, TcpListener},
     wire::{Line, Seed},
 };
+use futures::{StreamExt, channel::mpsc};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -29,6 +30,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+
+    let (mut stop, mut stopped) = mpsc::channel(0);
+    ctrlc::set_handler(move || {
+        // The second finds no room, and changes nothing.
+        let _ = stop.try_send(());
+    })?;
 
     let mut args = env::args().skip(1);
     let line_addr = args.next().unwrap_or_else(|| "127.0.0.1:4000".into());
@@ -43,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Server::new(hub)
         .listen(line, Line::default())
         .listen(seed, Seed::default())
-        .run_until(tokio::signal::ctrl_c(), Runtime::current())
+        .run_until(stopped.next(), Runtime::current())
         .await?;
     Ok(())
 }

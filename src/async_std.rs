@@ -5,23 +5,36 @@
 //! moves by changing a feature and the name of a module. Sockets and timers are smol's already, because
 //! both stand on the same reactor.
 //!
+//! All of a program, which Ctrl-C and SIGTERM stop:
+//!
+//! ```toml
+//! [dependencies]
+//! chinwag = { path = "…/chinwag", default-features = false, features = ["async-std", "tracing"] }
+//! ctrlc = { version = "3", features = ["termination"] }
+//! futures = "0.3"
+//! async-std = "1"
+//! ```
+//!
 //! ```no_run
 //! use chinwag::{
 //!     Hub, Server,
 //!     async_std::{Runtime, TcpListener},
 //!     wire::Line,
 //! };
+//! use futures::{StreamExt, channel::mpsc};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     async_std::task::block_on(async {
+//!         let (mut stop, mut stopped) = mpsc::channel(0);
+//!         ctrlc::set_handler(move || drop(stop.try_send(())))?;
 //!         let listener = TcpListener::bind("127.0.0.1:4000").await?;
-//!         let server = Server::new(Hub::new()).listen(listener, Line::default());
-//!         server.run_until(std::future::pending::<()>(), Runtime::current()).await?;
+//!         Server::new(Hub::new())
+//!             .listen(listener, Line::default())
+//!             .run_until(stopped.next(), Runtime::current())
+//!             .await?;
 //!         Ok(())
 //!     })
 //! }
 //! ```
-//!
-//! That serves until the process ends; `examples/async_std_server.rs` stops on Ctrl-C.
 
 pub use chinwag_transport_async_std::*;

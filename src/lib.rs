@@ -66,14 +66,15 @@
 //! - `smol`, `threads`, `async-std`: the modules `smol`, `threads` and `async_std`, with the same things in
 //!   them. A program moves from one runtime to another by changing the feature and the name of the module.
 //!   `threads` is for Unix only.
+//! - `sockets`: the module `sockets`, with what the runtimes have in common; each of them turns it on.
 //! - `tracing` (default): events are logged through the [`tracing`](https://docs.rs/tracing) facade, under
 //!   the target `chinwag`.
 //!
 //! # Elsewhere
 //!
 //! The wires are specified in `docs/protocol.md`. To bring a runtime, a transport or a wire of your
-//! own, implement [`Runtime`], [`Listener`] or [`wire::Wire`]; for a runtime that has sockets, implement
-//! `sockets::Network` of `chinwag-core`, with its feature `sockets`, and have the listeners as well.
+//! own, implement [`Runtime`], [`Listener`] or [`wire::Wire`]; for a runtime that has sockets, turn on the
+//! feature `sockets`, implement `sockets::Network`, and have the listeners as well.
 
 #![forbid(unsafe_code)]
 
@@ -88,6 +89,7 @@ pub mod threads;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-#[cfg(all(doctest, feature = "tokio"))]
+// The README shows more than one runtime.
+#[cfg(all(doctest, unix, feature = "tokio", feature = "threads"))]
 #[doc = include_str!("../README.md")]
 struct ReadmeDocTests;

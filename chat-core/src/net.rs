@@ -17,7 +17,7 @@ pub trait Listener: Send + 'static {
     /// The stream of one connection.
     ///
     /// `poll_close` must tell the peer that nothing more will come (on TCP: send a FIN) and leave the
-    /// reading half open. `poll_write_vectored` should be a single system call.
+    /// reading half open. `poll_write_vectored` must write as many of its slices as one system call can.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// Waits for the next connection.

@@ -46,7 +46,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// The current time, monotonic.
     fn now(&self) -> Instant;
 
-    /// The most tasks that it runs at once.
+    /// The most tasks that it runs at once; unless implemented, there is no bound.
     ///
     /// A [`Server`](crate::Server) keeps an eighth of them, at most 64, to tell those that it refuses that
     /// there is no room, and takes as many connections as are left.

@@ -181,7 +181,7 @@ struct Settings {
 
     #[arg(long, value_name = "N", env = "CHINWAG_THREADS", value_parser = whole_number)]
     #[arg(
-        help = "How many threads serve; --runtime threads does not heed it\n[default: as many as there are processors]"
+        help = "How many threads serve, from 1 to 1024; --runtime threads does not heed it\n[default: as many as there are processors]"
     )]
     threads: Option<usize>,
 }
@@ -275,7 +275,7 @@ fn whole_number(text: &str) -> Result<usize, &'static str> {
     text.parse()
         .map_err(|error: ParseIntError| match error.kind() {
             IntErrorKind::PosOverflow => "it is too large",
-            _ => "it is no whole number, like 4096",
+            _ => "it is no whole number",
         })
 }
 
@@ -369,6 +369,9 @@ fn advise(message: &str, line: &str) -> String {
         }
         "listen" if !value.starts_with('[') => {
             format!("{message}; it is a list like [\"line://127.0.0.1:4000\"]")
+        }
+        "threads" | "max-connections" | "max-line" | "mailbox-bytes" => {
+            "it is a whole number, without quotes".to_owned()
         }
         _ => message.to_owned(),
     }
@@ -562,7 +565,7 @@ mod tests {
             ),
             (
                 &["--max-line", "x"],
-                "invalid value 'x' for '--max-line <BYTES>': it is no whole number, like 4096;",
+                "invalid value 'x' for '--max-line <BYTES>': it is no whole number;",
             ),
             (
                 &["--max-line", "99999999999999999999"],

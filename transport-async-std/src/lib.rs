@@ -61,3 +61,17 @@ pub type UnixListener = sockets::UnixListener<AsyncStdRuntime>;
 pub async fn connect(target: impl Into<Target>) -> Result<Client<AsyncStdIo<TcpStream>>> {
     sockets::connect::<AsyncStdRuntime>(target).await
 }
+
+/// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
+///
+/// Like [`connect`], it has no time limit of its own.
+///
+/// # Errors
+///
+/// Whatever the system says, such as `NotFound`, or `ConnectionRefused` where nobody listens.
+#[cfg(unix)]
+pub async fn connect_unix(
+    path: impl AsRef<std::path::Path>,
+) -> Result<Client<AsyncStdIo<std::os::unix::net::UnixStream>>> {
+    sockets::connect_unix::<AsyncStdRuntime>(path).await
+}

@@ -54,7 +54,7 @@ pub(crate) fn attempt<S: AsFd + Send + Sync + 'static, T>(
         match work(socket) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                reactor::watch(socket, direction, cx.waker())?;
+                reactor::watch(socket, direction, cx.waker());
                 return Poll::Pending;
             }
             done => return Poll::Ready(done),
@@ -73,7 +73,7 @@ where
     ) -> Poll<io::Result<usize>> {
         // What comes in afterwards is told by `poll(2)`, which saves asking for nothing.
         if std::mem::take(&mut self.drained) {
-            reactor::watch(&self.socket, Direction::Read, cx.waker())?;
+            reactor::watch(&self.socket, Direction::Read, cx.waker());
             return Poll::Pending;
         }
         let count = ready!(attempt(&self.socket, Direction::Read, cx, |mut socket| {

@@ -7,8 +7,8 @@
 //! small stack, about 16 KiB of memory, and two file descriptors (three where there is no `eventfd`), for its
 //! socket and for what wakes the thread: this suits hundreds of users, not tens of thousands.
 //!
-//! The sockets and timers here work wherever [`block_on`] or a task of a [`ThreadRuntime`] polls them, and
-//! nowhere else.
+//! The sockets and timers here, and so servers and clients, work inside of [`block_on`], in tasks of a
+//! [`ThreadRuntime`] too, and panic when another executor polls them.
 
 #![forbid(unsafe_code)]
 #![cfg(unix)]
@@ -55,4 +55,17 @@ pub type UnixListener = sockets::UnixListener<ThreadRuntime>;
 /// Whatever the system says of the address or the connection.
 pub async fn connect(target: impl Into<Target>) -> Result<Client<ThreadIo<TcpStream>>> {
     sockets::connect::<ThreadRuntime>(target).await
+}
+
+/// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
+///
+/// Like [`connect`], it has no time limit of its own.
+///
+/// # Errors
+///
+/// Whatever the system says, such as `NotFound`, or `ConnectionRefused` where nobody listens.
+pub async fn connect_unix(
+    path: impl AsRef<std::path::Path>,
+) -> Result<Client<ThreadIo<std::os::unix::net::UnixStream>>> {
+    sockets::connect_unix::<ThreadRuntime>(path).await
 }

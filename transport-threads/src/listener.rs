@@ -108,7 +108,7 @@ where
     }
     match socket.peer_addr() {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-            reactor::watch(io.socket(), Direction::Write, cx.waker())?;
+            reactor::watch(io.socket(), Direction::Write, cx.waker());
             Poll::Pending
         }
         other => Poll::Ready(other.map(drop)),

@@ -243,7 +243,7 @@ impl State {
     }
 }
 
-/// Does `work` with the reactor of this thread.
+/// Does `work` with the reactor of this thread, if it has one.
 fn with_current<T>(work: impl FnOnce(&mut State) -> T) -> Option<T> {
     CURRENT
         .try_with(|current| {
@@ -255,8 +255,16 @@ fn with_current<T>(work: impl FnOnce(&mut State) -> T) -> Option<T> {
         .flatten()
 }
 
-fn nowhere() -> io::Error {
-    io::Error::other("a socket of chinwag's `threads` was used outside of their `block_on`")
+/// The same where there must be one. To go on without it would be to wait for ever, now and then.
+#[expect(
+    clippy::expect_used,
+    reason = "documented under Panics of what the crate exports"
+)]
+fn with_reactor<T>(work: impl FnOnce(&mut State) -> T) -> T {
+    with_current(work).expect(
+        "sockets and timers of chinwag's `threads` must be used inside of its `block_on`, \
+         with its `Runtime`",
+    )
 }
 
 /// Wakes `waker` once, when `socket` is ready in `direction`. It takes the place of an earlier one.
@@ -264,16 +272,15 @@ pub(crate) fn watch(
     socket: &Arc<impl AsFd + Send + Sync + 'static>,
     direction: Direction,
     waker: &Waker,
-) -> io::Result<()> {
-    with_current(|state| {
+) {
+    with_reactor(|state| {
         let index = state.index_of(socket).unwrap_or_else(|| {
             state.sockets.push(socket.clone());
             state.waiting.push([None, None]);
             state.sockets.len() - 1
         });
         state.waiting[index][direction as usize] = Some(waker.clone());
-    })
-    .ok_or_else(nowhere)
+    });
 }
 
 /// Whether `socket` is watched in `direction`, and so has not been ready since. From then on, `waker` is
@@ -283,13 +290,12 @@ pub(crate) fn still_watches(
     direction: Direction,
     waker: &Waker,
 ) -> bool {
-    with_current(|state| {
+    with_reactor(|state| {
         let index = state.index_of(socket)?;
         let waiting = state.waiting[index][direction as usize].as_mut()?;
         waiting.clone_from(waker);
         Some(())
     })
-    .flatten()
     .is_some()
 }
 
@@ -330,7 +336,6 @@ impl ThreadSleep {
 impl Future for ThreadSleep {
     type Output = ();
 
-    #[expect(clippy::expect_used, reason = "documented under Panics")]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         if self.deadline <= now() {
@@ -339,15 +344,14 @@ impl Future for ThreadSleep {
         }
         let deadline = self.deadline;
         let timer = &mut self.timer;
-        with_current(|state| {
+        with_reactor(|state| {
             let key = timer.get_or_insert_with(|| (deadline, NEXT.fetch_add(1, Ordering::Relaxed)));
             let waker = state
                 .timers
                 .entry(*key)
                 .or_insert_with(|| cx.waker().clone());
             waker.clone_from(cx.waker());
-        })
-        .expect("timers of chinwag's `threads` are polled by their `block_on`");
+        });
         Poll::Pending
     }
 }

@@ -48,3 +48,17 @@ pub type UnixListener = sockets::UnixListener<TokioRuntime>;
 pub async fn connect(target: impl Into<Target>) -> Result<Client<TokioIo<TcpStream>>> {
     sockets::connect::<TokioRuntime>(target).await
 }
+
+/// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
+///
+/// Like [`connect`], it has no time limit of its own.
+///
+/// # Errors
+///
+/// Whatever the system says, such as `NotFound`, or `ConnectionRefused` where nobody listens.
+#[cfg(unix)]
+pub async fn connect_unix(
+    path: impl AsRef<std::path::Path>,
+) -> Result<Client<TokioIo<tokio::net::UnixStream>>> {
+    sockets::connect_unix::<TokioRuntime>(path).await
+}

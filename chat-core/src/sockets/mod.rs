@@ -157,6 +157,18 @@ pub async fn connect<N: Network>(target: impl Into<Target>) -> io::Result<Client
     Err(last_error)
 }
 
+/// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
+///
+/// It has no time limit of its own. Dropping the future drops the connection.
+///
+/// # Errors
+///
+/// Whatever the system says, such as `NotFound`, or `ConnectionRefused` where nobody listens.
+#[cfg(unix)]
+pub async fn connect_unix<N: Network>(path: impl AsRef<Path>) -> io::Result<Client<N::UnixStream>> {
+    N::connect_unix(path.as_ref()).await.map(Client::new)
+}
+
 /// Tells the peer that nothing more will come, and leaves the reading half open. It is what `poll_close`
 /// of a [`Listener::Io`](crate::Listener::Io) does, for transports whose own does not.
 ///

@@ -267,7 +267,10 @@ pub async fn slices_are_written_in_order<H: Harness>(h: H) {
             let count = count.expect("a write");
             assert!(count > 0 && count <= all.len() - written);
             if H::WHOLE_WRITES && written == 0 {
-                assert!(count > 1000, "only {count} bytes in one call");
+                assert!(
+                    count > 1000,
+                    "`poll_write_vectored` took only {count} bytes"
+                );
             }
             written += count;
         }
@@ -397,6 +400,8 @@ pub async fn only_the_slow_reader_is_closed<H: Harness>(h: H) {
             break;
         }
     }
+    // Its name is free when its own task has noticed.
+    eventually(&h, || chat.hub.users().len() == 2).await;
     talker.ask("list,friends", "talker,healthy").await;
     healthy.ask("ping", "pong").await;
     // It reads at last what was written before, whole, and why it ends.

@@ -18,7 +18,7 @@ mod watched;
 pub use cases::*;
 #[cfg(unix)]
 pub use harness::Unix;
-pub use harness::{Harness, Memory, Tcp};
+pub use harness::{Harness, Memory, Resources, Tcp};
 pub use run::{TIME_LIMIT, alone, run};
 pub use sockets::*;
 
@@ -47,6 +47,7 @@ macro_rules! conformance {
                 the_original_client_is_served
                 a_socket_file_is_replaced_and_removed_with_care
                 one_server_listens_on_tcp_and_unix_sockets
+                clients_connect_by_whatever_leads_there
             );
         }
     };

@@ -3,8 +3,8 @@
 use std::{fs, io};
 
 use chinwag_core::{
-    Hub, Listener, Server,
-    sockets::{Network, TcpListener},
+    Addr, Hub, Listener, Server,
+    sockets::{self, Network, TcpListener},
     wire::{Line, Seed},
 };
 use socket2::SockRef;
@@ -86,6 +86,33 @@ pub async fn a_connection_stays_small<N: Network>(tcp: Tcp<N>) {
     assert!((1..=LARGEST_CONNECTION).contains(&bytes), "{bytes} bytes");
 }
 
+/// A program's client finds the server, by an address, by a host's name and by a path; and is told what is
+/// wrong with those that lead nowhere.
+#[cfg(unix)]
+pub async fn clients_connect_by_whatever_leads_there<N: Network>(unix: Unix<N>) {
+    let tcp = Tcp(unix.runtime());
+    let on_tcp = Chat::start(&tcp, Hub::new()).await;
+    let on_unix = Chat::start(&unix, on_tcp.hub.clone()).await;
+    let addr = on_tcp.addr.tcp().unwrap();
+    let by_addr = sockets::connect::<N>(addr).await.unwrap();
+    by_addr.register("ada").await.unwrap();
+    // The name may stand for an address of IPv6 first, where nobody listens.
+    let name = format!("localhost:{}", addr.port());
+    let by_name = sockets::connect::<N>(&name).await.unwrap();
+    by_name.register("bob").await.unwrap();
+    let Addr::Unix(Some(path)) = &on_unix.addr else {
+        panic!("it has a path");
+    };
+    let by_path = sockets::connect_unix::<N>(path).await.unwrap();
+    by_path.register("cleo").await.unwrap();
+    assert_eq!(by_path.list().await.unwrap(), ["ada", "bob", "cleo"]);
+
+    let nowhere = sockets::connect::<N>("127.0.0.1").await.unwrap_err();
+    assert_eq!(nowhere.kind(), io::ErrorKind::InvalidInput);
+    let nowhere = sockets::connect_unix::<N>("/nowhere").await.unwrap_err();
+    assert_eq!(nowhere.kind(), io::ErrorKind::NotFound);
+}
+
 /// What a dead server left is replaced; what somebody listens on, or is no socket, is not. Nothing is
 /// removed but its own file.
 #[cfg(unix)]
@@ -115,7 +142,7 @@ pub async fn a_socket_file_is_replaced_and_removed_with_care<N: Network>(unix: U
     assert_eq!(ada.rest().await, "bye\n");
     drop(ada);
     chat.ended().await;
-    let chinwag_core::Addr::Unix(Some(path)) = &chat.addr else {
+    let Addr::Unix(Some(path)) = &chat.addr else {
         panic!("it has a path");
     };
     eventually(&unix, || !path.exists()).await;
