@@ -49,7 +49,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// The most tasks that it runs at once; unless implemented, there is no bound.
     ///
     /// A [`Server`](crate::Server) keeps an eighth of them, at most 64, to tell those that it refuses that
-    /// there is no room, and takes as many connections as are left.
+    /// there is no room, and takes as many connections as are left. It counts on having all of them: where
+    /// several servers share a runtime that is full, connections are closed without a word.
     fn max_tasks(&self) -> usize {
         usize::MAX
     }

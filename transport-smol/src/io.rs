@@ -17,39 +17,64 @@ use futures::io::{AsyncRead, AsyncWrite};
 /// A socket of smol's that closes like TCP does: `poll_close` shuts the writing half down, and reading
 /// goes on. That of [`Async`] itself only flushes.
 #[derive(Debug)]
-pub struct SmolIo<T>(Async<T>);
+pub struct SmolIo<T> {
+    socket: Async<T>,
+    /// The last read has taken all that there was.
+    drained: bool,
+}
 
 impl<T> SmolIo<T> {
     /// Wraps `socket`.
     pub fn new(socket: Async<T>) -> Self {
-        Self(socket)
+        Self {
+            socket,
+            drained: false,
+        }
     }
 
     /// The socket.
     pub fn into_inner(self) -> Async<T> {
-        self.0
+        self.socket
     }
 }
 
 impl<T: AsSocket> AsSocket for SmolIo<T> {
     #[cfg(unix)]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.socket.as_fd()
     }
 
     #[cfg(windows)]
     fn as_socket(&self) -> BorrowedSocket<'_> {
-        self.0.as_socket()
+        self.socket.as_socket()
     }
 }
 
-impl<T: IoSafe + Read> AsyncRead for SmolIo<T> {
+impl<T> AsyncRead for SmolIo<T>
+where
+    for<'a> &'a T: Read,
+{
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
+        loop {
+            // What comes in after a short read is told by the reactor, which saves asking for nothing.
+            if self.drained {
+                ready!(self.socket.poll_readable(cx))?;
+            }
+            let read = self.socket.get_ref().read(buf);
+            self.drained = match &read {
+                Ok(count) => 0 < *count && *count < buf.len(),
+                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+            };
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
+            }
+        }
     }
 }
 
@@ -59,7 +84,7 @@ impl<T: IoSafe + Write + AsSocket> AsyncWrite for SmolIo<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.socket).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -67,15 +92,15 @@ impl<T: IoSafe + Write + AsSocket> AsyncWrite for SmolIo<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.0).poll_flush(cx))?;
-        Poll::Ready(shut_down_write(&self.0))
+        ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+        Poll::Ready(shut_down_write(&self.socket))
     }
 }

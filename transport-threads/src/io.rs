@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, IoSlice, Read, Write},
-    net::Shutdown,
     os::fd::{AsFd, BorrowedFd},
     pin::Pin,
     sync::Arc,
@@ -11,7 +10,6 @@ use std::{
 
 use chinwag_core::sockets::shut_down_write;
 use futures::io::{AsyncRead, AsyncWrite};
-use socket2::SockRef;
 
 use crate::reactor::{self, Direction};
 
@@ -125,11 +123,6 @@ impl<S: AsFd + Send + Sync + 'static> AsFd for ThreadIo<S> {
 
 impl<S: AsFd + Send + Sync + 'static> Drop for ThreadIo<S> {
     fn drop(&mut self) {
-        reactor::forget(&self.socket);
-        // Another thread's reactor still holds a clone. Shutting the socket down wakes that thread, which
-        // lets go of it.
-        if Arc::strong_count(&self.socket) > 1 {
-            let _ = SockRef::from(&*self.socket).shutdown(Shutdown::Both);
-        }
+        reactor::let_go(&self.socket);
     }
 }

@@ -35,7 +35,7 @@ impl<S: AsFd + Send + Sync + 'static> ListenSocket<S> {
 
 impl<S: AsFd + Send + Sync + 'static> Drop for ListenSocket<S> {
     fn drop(&mut self) {
-        reactor::forget(&self.0);
+        reactor::let_go(&self.0);
     }
 }
 

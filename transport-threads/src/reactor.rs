@@ -2,10 +2,11 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fmt,
     future::Future,
     io,
+    net::Shutdown,
     os::fd::AsFd,
     pin::{Pin, pin},
     rc::Rc,
@@ -14,11 +15,12 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use chinwag_core::Sleep;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::SockRef;
 
 use crate::bell::Bell;
 
@@ -44,6 +46,8 @@ pub(crate) fn run<F: Future>(main: F, bell: &Arc<Bell>) -> io::Result<F::Output>
     let mut main = pin!(main);
     let mut busy: u32 = 0;
     loop {
+        // All that has happened up to here is seen to by this poll.
+        bell.take_ring();
         if let Poll::Ready(result) = main.as_mut().poll(&mut cx) {
             return Ok(result);
         }
@@ -62,6 +66,9 @@ pub(crate) fn run<F: Future>(main: F, bell: &Arc<Bell>) -> io::Result<F::Output>
 /// A thread that always has something to do looks at its sockets once in so many turns: often enough for who
 /// writes to it, and seldom enough that the system call is lost among the others of those turns.
 const TURNS: u32 = 8;
+
+/// The longest that a thread sleeps for a timer without looking up.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 thread_local! {
     /// The reactor of the innermost [`run`] of this thread.
@@ -139,7 +146,8 @@ impl Reactor {
             (Wait::Not, _) => Some(Timespec::default()),
             (Wait::ForEvents, None) => None,
             (Wait::ForEvents, Some(((deadline, _), _))) => {
-                let wait = deadline.saturating_duration_since(now());
+                // Systems bound it, some at 24 days. To look once in a while for nothing costs nothing.
+                let wait = deadline.saturating_duration_since(now()).min(LONGEST_WAIT);
                 Some(Timespec::try_from(wait).map_err(io::Error::other)?)
             }
         };
@@ -225,15 +233,17 @@ impl State {
         while let Some(waiting) = self.waiting.get(index) {
             match waiting.iter().any(Option::is_some) {
                 true => index += 1,
-                false => self.remove(index),
+                false => drop(self.remove(index)),
             }
         }
         Ok(())
     }
 
-    fn remove(&mut self, index: usize) {
-        self.sockets.swap_remove(index);
-        self.waiting.swap_remove(index);
+    fn remove(&mut self, index: usize) -> impl Sized + use<> {
+        (
+            self.sockets.swap_remove(index),
+            self.waiting.swap_remove(index),
+        )
     }
 
     fn index_of(&self, socket: &Arc<impl AsFd + Send + Sync + 'static>) -> Option<usize> {
@@ -267,20 +277,23 @@ fn with_reactor<T>(work: impl FnOnce(&mut State) -> T) -> T {
     )
 }
 
+// A waker that is replaced is dropped when the reactor is free again: it may be the last to hold a task, and
+// that task may hold a socket.
+
 /// Wakes `waker` once, when `socket` is ready in `direction`. It takes the place of an earlier one.
 pub(crate) fn watch(
     socket: &Arc<impl AsFd + Send + Sync + 'static>,
     direction: Direction,
     waker: &Waker,
 ) {
-    with_reactor(|state| {
+    drop(with_reactor(|state| {
         let index = state.index_of(socket).unwrap_or_else(|| {
             state.sockets.push(socket.clone());
             state.waiting.push([None, None]);
             state.sockets.len() - 1
         });
-        state.waiting[index][direction as usize] = Some(waker.clone());
-    });
+        state.waiting[index][direction as usize].replace(waker.clone())
+    }));
 }
 
 /// Whether `socket` is watched in `direction`, and so has not been ready since. From then on, `waker` is
@@ -290,25 +303,35 @@ pub(crate) fn still_watches(
     direction: Direction,
     waker: &Waker,
 ) -> bool {
-    with_reactor(|state| {
+    let replaced = with_reactor(|state| {
         let index = state.index_of(socket)?;
         let waiting = state.waiting[index][direction as usize].as_mut()?;
-        waiting.clone_from(waker);
-        Some(())
-    })
-    .is_some()
+        Some(replace(waiting, waker))
+    });
+    replaced.is_some()
 }
 
-/// Watches `socket` no longer.
-pub(crate) fn forget(socket: &Arc<impl AsFd + Send + Sync + 'static>) {
-    with_current(|state| {
-        if let Some(index) = state.index_of(socket) {
-            state.remove(index);
-        }
-    });
+/// Puts `waker` in the place of `old`, which is returned if it is another one.
+fn replace(old: &mut Waker, waker: &Waker) -> Option<Waker> {
+    (!old.will_wake(waker)).then(|| std::mem::replace(old, waker.clone()))
+}
+
+/// Watches `socket` no longer, because its owner is done with it.
+pub(crate) fn let_go(socket: &Arc<impl AsFd + Send + Sync + 'static>) {
+    drop(with_current(|state| {
+        let index = state.index_of(socket)?;
+        Some(state.remove(index))
+    }));
+    // Another thread's reactor still holds a clone. Shutting the socket down wakes that thread, which lets
+    // go of it.
+    if Arc::strong_count(socket) > 1 {
+        let _ = SockRef::from(&**socket).shutdown(Shutdown::Both);
+    }
 }
 
 /// A timer of a [`ThreadRuntime`](crate::ThreadRuntime).
+///
+/// One that is dropped by another thread than that which has polled it takes room there until its deadline.
 ///
 /// # Panics
 ///
@@ -344,14 +367,16 @@ impl Future for ThreadSleep {
         }
         let deadline = self.deadline;
         let timer = &mut self.timer;
-        with_reactor(|state| {
+        drop(with_reactor(|state| {
             let key = timer.get_or_insert_with(|| (deadline, NEXT.fetch_add(1, Ordering::Relaxed)));
-            let waker = state
-                .timers
-                .entry(*key)
-                .or_insert_with(|| cx.waker().clone());
-            waker.clone_from(cx.waker());
-        });
+            match state.timers.entry(*key) {
+                Entry::Occupied(mut armed) => replace(armed.get_mut(), cx.waker()),
+                Entry::Vacant(free) => {
+                    free.insert(cx.waker().clone());
+                    None
+                }
+            }
+        }));
         Poll::Pending
     }
 }

@@ -1,6 +1,7 @@
 //! Plain threads as a runtime of chinwag.
 
 use std::{
+    fs,
     future::Future,
     io,
     sync::{
@@ -64,8 +65,12 @@ pub struct ThreadRuntimeBuilder {
 }
 
 impl ThreadRuntimeBuilder {
-    /// The most threads at once; 4,096 unless set. Systems have bounds of their own: on Linux
-    /// `kernel.threads-max`, `vm.max_map_count` and the control group's `pids.max`.
+    /// The most threads at once; 4,096 unless set. On Linux there are never more than a fifth of
+    /// `vm.max_map_count`, which is 13,106 where that is not set.
+    ///
+    /// Where the system has a lower bound (`kernel.threads-max`, the control group's `pids.max`), one more
+    /// thread is an error of `spawn`. But where memory or address space is limited (`ulimit -v`), a thread that
+    /// gets only a part of what it needs aborts the process; keep this below such a limit.
     pub fn max_threads(mut self, threads: usize) -> Self {
         self.max_threads = threads;
         self
@@ -83,7 +88,7 @@ impl ThreadRuntimeBuilder {
     pub fn build(self) -> ThreadRuntime {
         ThreadRuntime {
             shared: Arc::new(Shared {
-                max_threads: self.max_threads,
+                max_threads: self.max_threads.min(most_threads()),
                 stack_size: self.stack_size,
                 running: AtomicUsize::new(0),
             }),
@@ -113,6 +118,20 @@ impl Drop for Running {
     }
 }
 
+#[expect(clippy::expect_used, reason = "it ends this task only, and is printed")]
+fn run(task: impl Future<Output = ()>, bell: &Arc<Bell>) {
+    reactor::run(task, bell).expect("the system has memory to wait with");
+}
+
+/// How many threads a process may have at most. A thread of Rust's has four mappings of memory, and if it
+/// gets only some of them the whole process is aborted, so this stays well below.
+fn most_threads() -> usize {
+    // Linux has a bound on them, and says so here.
+    let mappings = fs::read_to_string("/proc/sys/vm/max_map_count");
+    let mappings = mappings.ok().and_then(|count| count.trim().parse().ok());
+    mappings.map_or(usize::MAX, |count: usize| count / 5)
+}
+
 impl Runtime for ThreadRuntime {
     const THREAD_PER_TASK: bool = true;
 
@@ -130,9 +149,7 @@ impl Runtime for ThreadRuntime {
             .stack_size(self.shared.stack_size)
             .spawn(move || {
                 let _running = running;
-                // Waiting fails for want of memory only, and then the task ends, as it does when its
-                // thread cannot be started.
-                let _ = reactor::run(task, &bell);
+                run(task, &bell);
             })?;
         Ok(())
     }

@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     net::SocketAddr,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -76,7 +76,10 @@ fn a_task_that_gets_no_thread_is_dropped_and_told() {
         let _ = told.await;
     })
     .unwrap();
-    let refused = rt.spawn(std::future::pending()).unwrap_err();
+    let held = Arc::new(());
+    let holder = held.clone();
+    let refused = rt.spawn(async move { drop(holder) }).unwrap_err();
+    assert_eq!(Arc::strong_count(&held), 1);
     assert_eq!(refused.to_string(), "all 1 threads are taken");
     drop(tell);
 }
@@ -99,6 +102,71 @@ fn a_stream_that_another_thread_drops_is_closed() {
     });
 }
 
+/// The same of a listener: its address is free.
+#[test]
+fn a_listener_that_another_thread_drops_is_closed() {
+    block_on(async {
+        let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let waits = poll_fn(|cx| Poll::Ready(pin!(listener.accept()).poll(cx).is_pending()));
+        assert!(waits.await);
+        thread::spawn(move || drop(listener)).join().unwrap();
+        // This thread lets go of it when it next waits.
+        let rt = ThreadRuntime::current();
+        while TcpListener::bind(addr).await.is_err() {
+            rt.sleep_until(rt.now() + Duration::from_millis(1)).await;
+        }
+    });
+}
+
+/// A waker may be the last to hold a task, which may hold a stream that the same thread watches.
+#[test]
+fn a_waker_that_is_replaced_may_drop_a_stream() {
+    struct Task {
+        _near: Mutex<Option<Box<dyn Send>>>,
+    }
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    block_on(async {
+        let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut one = ThreadRuntime::connect_tcp(addr).await.unwrap();
+        let _far = listener.accept().await.unwrap().io;
+        for replace in [true, false] {
+            let mut other = ThreadRuntime::connect_tcp(addr).await.unwrap();
+            let mut far = listener.accept().await.unwrap().io;
+            let mut nobody = Context::from_waker(Waker::noop());
+            assert!(
+                Pin::new(&mut other)
+                    .poll_read(&mut nobody, &mut [0])
+                    .is_pending()
+            );
+            let task = Waker::from(Arc::new(Task {
+                _near: Mutex::new(Some(Box::new(other))),
+            }));
+            assert!(
+                Pin::new(&mut one)
+                    .poll_read(&mut Context::from_waker(&task), &mut [0])
+                    .is_pending()
+            );
+            drop(task);
+            if replace {
+                assert!(
+                    Pin::new(&mut one)
+                        .poll_read(&mut nobody, &mut [0])
+                        .is_pending()
+                );
+            } else {
+                one = ThreadRuntime::connect_tcp(addr).await.unwrap();
+            }
+            assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
+        }
+    });
+}
+
 /// One `block_on` inside another has sockets and timers of its own, and takes none from the outer one.
 #[test]
 fn block_on_nests() {
@@ -111,10 +179,10 @@ fn block_on_nests() {
         let inner = pin!(async {
             block_on(rt.sleep_until(before + wait));
         });
-        let first = select(inner, outer).await;
+        let first = select(outer, inner).await;
         match first {
-            futures::future::Either::Left(((), outer)) => outer.await,
-            futures::future::Either::Right(((), inner)) => inner.await,
+            futures::future::Either::Left(((), inner)) => inner.await,
+            futures::future::Either::Right(((), outer)) => outer.await,
         }
     });
     assert!(rt.now() >= before + 2 * wait);

@@ -12,6 +12,7 @@ use chinwag_core::sockets::Network;
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::RuntimeFlavor;
 
 use crate::{TokioIo, TokioRuntime};
 
@@ -23,7 +24,18 @@ impl Network for TokioRuntime {
     #[cfg(unix)]
     type UnixStream = TokioIo<UnixStream>;
 
+    /// Runs `main` to its end, on this thread.
+    ///
+    /// # Panics
+    ///
+    /// On a runtime of one thread, whose sockets and timers only its own `block_on` serves; and inside of
+    /// any runtime.
     fn block_on<F: Future>(&self, main: F) -> F::Output {
+        assert_ne!(
+            self.handle().runtime_flavor(),
+            RuntimeFlavor::CurrentThread,
+            "a runtime of one thread needs its own `block_on`"
+        );
         self.handle().block_on(main)
     }
 

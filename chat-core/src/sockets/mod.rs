@@ -82,7 +82,7 @@ pub trait Network: Runtime {
     /// Whatever the system says.
     fn tcp_listener(listener: net::TcpListener) -> io::Result<Self::TcpListener>;
 
-    /// Waits for the next connection. Dropping the future loses none.
+    /// Waits for the next connection. Dropping the future loses none. There is one at a time.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ pub trait Network: Runtime {
     fn unix_listener(listener: unix_net::UnixListener) -> io::Result<Self::UnixListener>;
 
     /// Waits for the next connection, and says at which path its other end is, if at any. Dropping the
-    /// future loses none.
+    /// future loses none. There is one at a time.
     ///
     /// # Errors
     ///

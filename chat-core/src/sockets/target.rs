@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -29,21 +30,50 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// If it is not `HOST:PORT`, or the host is not known.
+    /// If it is not `HOST:PORT`, the host is not known, or [`MAX_LOOK_UPS`] are under way.
     pub(crate) async fn look_up(self) -> io::Result<Vec<SocketAddr>> {
         let text = match self.0 {
             Repr::Addr(addr) => return Ok(vec![addr]),
             Repr::Text(text) => text,
         };
+        let look_up = LookUp::begin()?;
         let (tell, told) = oneshot::channel();
         thread::Builder::new()
             .name("look-up".to_owned())
             .spawn(move || {
+                let _look_up = look_up;
                 // Nobody may be there to hear it any more.
                 let _ = tell.send(text.to_socket_addrs().map(Iterator::collect));
             })?;
         told.await
             .unwrap_or_else(|_| Err(io::Error::other("the look-up has failed")))
+    }
+}
+
+/// The most look-ups at once. Where none comes to an end, programs that try again and again must not fill the
+/// machine with threads.
+const MAX_LOOK_UPS: usize = 64;
+
+/// A look-up that is under way.
+struct LookUp;
+
+static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+
+impl LookUp {
+    fn begin() -> io::Result<Self> {
+        let more = |count| (count < MAX_LOOK_UPS).then_some(count + 1);
+        match LOOK_UPS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Ok(Self),
+            Err(count) => Err(io::Error::other(format!(
+                "{count} host names are being looked up already"
+            ))),
+        }
+    }
+}
+
+impl Drop for LookUp {
+    fn drop(&mut self) {
+        LOOK_UPS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -103,5 +133,12 @@ mod tests {
         );
         let error = block_on(Target::from("localhost").look_up()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+
+        // The others end a moment after they have told.
+        let under_way: Vec<_> = (0..MAX_LOOK_UPS)
+            .map_while(|_| LookUp::begin().ok())
+            .collect();
+        assert!(block_on(Target::from("localhost:80").look_up()).is_err());
+        drop(under_way);
     }
 }

@@ -20,8 +20,7 @@ use crate::net::{Addr, Incoming, Listener};
 ///
 /// The socket's file is removed when the listener is dropped, unless it is not the same file any more.
 pub struct UnixListener<N: Network> {
-    listener: N::UnixListener,
-    file: SocketFile,
+    bound: Bound<N::UnixListener>,
 }
 
 impl<N: Network> UnixListener<N> {
@@ -36,26 +35,17 @@ impl<N: Network> UnixListener<N> {
     ///
     /// On tokio, outside of a runtime whose I/O driver is on.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        let listener = match net::UnixListener::bind(path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
-                fs::remove_file(path)?;
-                net::UnixListener::bind(path)?
-            }
-            other => other?,
-        };
-        let file = SocketFile {
-            id: FileId::of(&fs::symlink_metadata(path)?),
-            path: path.to_owned(),
-        };
+        let (listener, file) = bind(path.as_ref())?;
         listener.set_nonblocking(true)?;
         let listener = N::unix_listener(listener)?;
-        Ok(Self { listener, file })
+        Ok(Self {
+            bound: Bound { file, listener },
+        })
     }
 
     /// Where it listens.
     pub fn path(&self) -> &Path {
-        &self.file.path
+        &self.bound.file.path
     }
 }
 
@@ -63,21 +53,44 @@ impl<N: Network> Listener for UnixListener<N> {
     type Io = N::UnixStream;
 
     async fn accept(&mut self) -> io::Result<Incoming<N::UnixStream>> {
-        let (stream, path) = N::accept_unix(&self.listener).await?;
+        let (stream, path) = N::accept_unix(&self.bound.listener).await?;
         Ok(Incoming::new(stream, Addr::Unix(path)))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
-        Ok(Addr::from(self.file.path.clone()))
+        Ok(Addr::from(self.path().to_owned()))
     }
 }
 
 impl<N: Network> fmt::Debug for UnixListener<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnixListener")
-            .field("path", &self.file.path)
+            .field("path", &self.path())
             .finish_non_exhaustive()
     }
+}
+
+/// A listener and its file, dropped in this order: a file that was removed only after the listener is
+/// closed could be that of the next server, which has found the first one's stale, and been given the same
+/// inode for its own.
+struct Bound<L> {
+    file: SocketFile,
+    listener: L,
+}
+
+fn bind(path: &Path) -> io::Result<(net::UnixListener, SocketFile)> {
+    let listener = match net::UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+            fs::remove_file(path)?;
+            net::UnixListener::bind(path)?
+        }
+        other => other?,
+    };
+    let file = SocketFile {
+        id: FileId::of(&fs::symlink_metadata(path)?),
+        path: path.to_owned(),
+    };
+    Ok((listener, file))
 }
 
 /// The file of a socket, removed when this is dropped.
@@ -121,4 +134,31 @@ fn is_stale(path: &Path) -> bool {
         socket.connect(&SockAddr::unix(path)?)
     };
     is_socket && connect().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+
+    #[test]
+    fn the_file_is_gone_before_the_listener_is() {
+        struct Probe(net::UnixListener);
+
+        impl Drop for Probe {
+            fn drop(&mut self) {
+                let addr = self.0.local_addr().unwrap();
+                assert!(!addr.as_pathname().unwrap().exists());
+            }
+        }
+
+        let path = env::temp_dir().join(format!("chinwag-core-{}", process::id()));
+        let (listener, file) = bind(&path).unwrap();
+        assert!(path.exists());
+        drop(Bound {
+            file,
+            listener: Probe(listener),
+        });
+    }
 }

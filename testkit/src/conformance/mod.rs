@@ -34,6 +34,7 @@ macro_rules! conformance {
             $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
                 an_address_has_one_listener
                 the_original_client_is_served
+                a_busy_task_starves_nothing
                 accepted_sockets_are_tuned
                 a_connection_stays_small
             );
@@ -45,6 +46,7 @@ macro_rules! conformance {
             $crate::conformance!([$crate::conformance::Unix($runtime)]);
             $crate::conformance!(@test [$crate::conformance::Unix($runtime)];
                 the_original_client_is_served
+                a_busy_task_starves_nothing
                 a_socket_file_is_replaced_and_removed_with_care
                 one_server_listens_on_tcp_and_unix_sockets
                 clients_connect_by_whatever_leads_there

@@ -1,12 +1,13 @@
 //! Cases for real sockets only.
 
-use std::{fs, io};
+use std::{fs, future::poll_fn, io, pin::pin, task::Poll, time::Duration};
 
 use chinwag_core::{
-    Addr, Hub, Listener, Server,
+    Addr, Hub, Listener, Runtime, Server,
     sockets::{self, Network, TcpListener},
     wire::{Line, Seed},
 };
+use futures::future::select;
 use socket2::SockRef;
 
 use super::{
@@ -84,6 +85,24 @@ pub async fn a_connection_stays_small<N: Network>(tcp: Tcp<N>) {
     server.run_until(user, runtime.clone()).await.unwrap();
     let bytes = runtime.largest();
     assert!((1..=LARGEST_CONNECTION).contains(&bytes), "{bytes} bytes");
+}
+
+/// Beside something that is always ready, in the same task, sockets and timers have their turn.
+pub async fn a_busy_task_starves_nothing<H: Harness>(h: H) {
+    let chat = Chat::start(&h, Hub::new()).await;
+    let rt = h.runtime();
+    let busy = poll_fn(|cx| -> Poll<()> {
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    });
+    let work = async {
+        let mut ada = chat.user("ada").await;
+        for _ in 0..50 {
+            ada.ask("ping", "pong").await;
+            rt.sleep_until(rt.now() + Duration::from_millis(1)).await;
+        }
+    };
+    select(busy, pin!(work)).await;
 }
 
 /// A program's client finds the server, by an address, by a host's name and by a path; and is told what is
