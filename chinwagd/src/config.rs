@@ -188,11 +188,16 @@ struct Settings {
 
 /// The default for the default runtime, and those of runtimes that have another.
 fn default_connections() -> String {
-    let most = RuntimeKind::default().max_connections();
+    let most = RuntimeKind::default().default_max_connections();
     let others = RuntimeKind::value_variants().iter();
     others
-        .filter(|runtime| runtime.max_connections() != most)
-        .map(|runtime| format!("; with --runtime {runtime} {}", runtime.max_connections()))
+        .filter(|runtime| runtime.default_max_connections() != most)
+        .map(|runtime| {
+            format!(
+                "; with --runtime {runtime} {}",
+                runtime.default_max_connections()
+            )
+        })
         .fold(most.to_string(), |all, other| all + &other)
 }
 
@@ -219,7 +224,7 @@ impl Settings {
         let runtime = self.runtime.unwrap_or_default();
         let connections = self.max_connections;
         let mut limits = Limits::builder()
-            .max_connections(connections.unwrap_or_else(|| runtime.max_connections()));
+            .max_connections(connections.unwrap_or_else(|| runtime.default_max_connections()));
         if let Some(bytes) = self.max_line {
             limits = limits.max_line(bytes);
         }

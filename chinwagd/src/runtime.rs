@@ -2,16 +2,18 @@
 
 use std::{fmt, process::ExitCode};
 
-#[cfg(unix)]
-use chinwag::threads::ThreadRuntime;
 use chinwag::{Limits, async_std::AsyncStdRuntime, smol::SmolRuntime, tokio::TokioRuntime};
+#[cfg(unix)]
+use chinwag::{Runtime, threads::ThreadRuntime};
 use clap::ValueEnum;
 use serde::Deserialize;
 use tokio::runtime;
+#[cfg(unix)]
+use tracing::warn;
 
 use crate::{config::Config, failure::Failure, run::serve};
 
-/// What runs the connections. What stands behind each is for the help.
+/// What runs the connections. The words about each are those of the help.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum RuntimeKind {
@@ -38,8 +40,8 @@ const MOST_THREADS: usize = 4096;
 const OTHER_THREADS: usize = 128;
 
 impl RuntimeKind {
-    /// The most connections, unless it is set.
-    pub(crate) fn max_connections(self) -> usize {
+    /// The most connections at once, unless it is set.
+    pub(crate) fn default_max_connections(self) -> usize {
         match self {
             #[cfg(unix)]
             Self::Threads => MOST_THREADS,
@@ -125,6 +127,14 @@ pub(crate) fn run(config: &Config) -> Result<ExitCode, Failure> {
             let connections = config.limits.max_connections();
             let threads = connections.saturating_add(OTHER_THREADS);
             let runtime = ThreadRuntime::builder().max_threads(threads).build();
+            if runtime.max_tasks() < threads {
+                warn!(
+                    "max-connections is {connections}, but the system allows only {} threads; \
+                     raise vm.max_map_count to {}, or lower max-connections",
+                    runtime.max_tasks(),
+                    5 * threads
+                );
+            }
             serve(&runtime, config)
         }
     }

@@ -44,7 +44,7 @@ struct Args {
     /// Print nothing but the summary
     #[arg(long)]
     quiet: bool,
-    /// What it all runs on, of what this was built with
+    /// What it all runs on; build with `--features async-std,smol,threads` for more
     #[arg(long, value_enum, default_value_t = RuntimeKind::value_variants()[0])]
     runtime: RuntimeKind,
 }

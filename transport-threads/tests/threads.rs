@@ -10,27 +10,21 @@ use std::{
     sync::{Arc, Mutex},
     task::{Context, Poll, Wake, Waker},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use chinwag_core::{Hub, Listener, Runtime, Server, sockets::Network, wire::Line};
-use chinwag_testkit::Peer;
+use chinwag_testkit::{Peer, conformance::in_time};
 use chinwag_transport_threads::{TcpListener, ThreadRuntime, block_on};
 use futures::{
-    AsyncRead, AsyncReadExt, AsyncWriteExt, StreamExt, future::select, stream::FuturesUnordered,
+    AsyncRead, AsyncReadExt, AsyncWriteExt, StreamExt,
+    future::{Either, select},
+    stream::FuturesUnordered,
 };
 
-/// Runs `test` beside a server whose runtime has so many threads.
-fn with_threads(threads: usize, test: impl AsyncFnOnce(ThreadRuntime, SocketAddr)) {
-    let rt = ThreadRuntime::builder().max_threads(threads).build();
-    block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let server = Server::new(Hub::new()).listen(listener, Line::default());
-        let test = test(rt.clone(), addr);
-        server.run_until(test, rt.clone()).await.unwrap();
-        threads_left(&rt, 0).await;
-    });
+/// Runs `test` on a thread of its own.
+fn run(test: impl AsyncFnOnce() + Send + 'static) {
+    in_time(|| block_on(test()));
 }
 
 /// Waits until so many threads are left.
@@ -42,7 +36,17 @@ async fn threads_left(rt: &ThreadRuntime, count: usize) {
 
 #[test]
 fn there_are_no_more_connections_than_threads() {
-    with_threads(8, async |rt, addr| {
+    run(async || {
+        let rt = ThreadRuntime::builder().max_threads(8).build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = Server::new(Hub::new()).listen(listener, Line::default());
+        let users = users_on_eight_threads(&rt, addr);
+        server.run_until(users, rt.clone()).await.unwrap();
+        threads_left(&rt, 0).await;
+    });
+
+    async fn users_on_eight_threads(rt: &ThreadRuntime, addr: SocketAddr) {
         let connect = async || Peer::new(ThreadRuntime::connect_tcp(addr).await.unwrap());
         // One thread is kept for telling others that there is no room.
         let mut users = Vec::new();
@@ -58,14 +62,14 @@ fn there_are_no_more_connections_than_threads() {
                 .await;
             refused.is_closed().await;
             refused.done_sending().await;
-            threads_left(&rt, 7).await;
+            threads_left(rt, 7).await;
         }
         let mut leaver = users.pop().unwrap();
         leaver.ask("quit", "bye").await;
         drop(leaver);
-        threads_left(&rt, 6).await;
+        threads_left(rt, 6).await;
         Peer::registered(connect().await.into_inner(), "next").await;
-    });
+    }
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn a_task_that_gets_no_thread_is_dropped_and_told() {
 /// A thread that watches a stream, and then sees to something else, does not keep it open.
 #[test]
 fn a_stream_that_another_thread_drops_is_closed() {
-    block_on(async {
+    run(async || {
         let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let mut near = ThreadRuntime::connect_tcp(addr).await.unwrap();
@@ -105,7 +109,7 @@ fn a_stream_that_another_thread_drops_is_closed() {
 /// The same of a listener: its address is free.
 #[test]
 fn a_listener_that_another_thread_drops_is_closed() {
-    block_on(async {
+    run(async || {
         let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let waits = poll_fn(|cx| Poll::Ready(pin!(listener.accept()).poll(cx).is_pending()));
@@ -130,7 +134,7 @@ fn a_waker_that_is_replaced_may_drop_a_stream() {
         fn wake(self: Arc<Self>) {}
     }
 
-    block_on(async {
+    run(async || {
         let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let mut one = ThreadRuntime::connect_tcp(addr).await.unwrap();
@@ -170,28 +174,25 @@ fn a_waker_that_is_replaced_may_drop_a_stream() {
 /// One `block_on` inside another has sockets and timers of its own, and takes none from the outer one.
 #[test]
 fn block_on_nests() {
-    #[expect(clippy::disallowed_methods, reason = "it is the clock of the runtime")]
-    let before = Instant::now();
-    let rt = ThreadRuntime::current();
-    let wait = Duration::from_millis(20);
-    block_on(async {
+    run(async || {
+        let rt = ThreadRuntime::current();
+        let (before, wait) = (rt.now(), Duration::from_millis(20));
         let outer = pin!(rt.sleep_until(before + 2 * wait));
         let inner = pin!(async {
             block_on(rt.sleep_until(before + wait));
         });
-        let first = select(outer, inner).await;
-        match first {
-            futures::future::Either::Left(((), inner)) => inner.await,
-            futures::future::Either::Right(((), outer)) => outer.await,
+        match select(outer, inner).await {
+            Either::Left(((), inner)) => inner.await,
+            Either::Right(((), outer)) => outer.await,
         }
+        assert!(rt.now() >= before + 2 * wait);
     });
-    assert!(rt.now() >= before + 2 * wait);
 }
 
 /// A thread that has watched a stream for another, and ends, tells that to watch it itself.
 #[test]
 fn a_thread_that_ends_hands_over_what_it_watches() {
-    block_on(async {
+    run(async || {
         let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let near = ThreadRuntime::connect_tcp(addr).await.unwrap();

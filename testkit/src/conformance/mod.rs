@@ -19,7 +19,7 @@ pub use cases::*;
 #[cfg(unix)]
 pub use harness::Unix;
 pub use harness::{Harness, Memory, Resources, Tcp};
-pub use run::{TIME_LIMIT, alone, run};
+pub use run::{TIME_LIMIT, alone, in_time, run};
 pub use sockets::*;
 
 /// Makes a test of each case, on TCP and Unix sockets of a runtime, or on any list of [`Harness`]es, on

@@ -26,9 +26,7 @@ pub fn run<H: Harness, F: Future<Output = ()>>(
     // Some cases have more than 2,000 files open.
     #[cfg(unix)]
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let (tell, told) = sync_channel::<()>(0);
-    let case = thread::spawn(move || {
-        let _tell_at_the_end = tell;
+    in_time(move || {
         let mut runs = 0;
         for harness in harnesses {
             harness.clone().block_on(case(harness));
@@ -36,11 +34,24 @@ pub fn run<H: Harness, F: Future<Output = ()>>(
         }
         assert!(runs > 0, "it was run on nothing");
     });
+}
+
+/// Runs `test`, for at most [`TIME_LIMIT`].
+///
+/// # Panics
+///
+/// If the test does, or if it hangs.
+pub fn in_time(test: impl FnOnce() + Send + 'static) {
+    let (tell, told) = sync_channel::<()>(0);
+    let test = thread::spawn(move || {
+        let _tell_at_the_end = tell;
+        test();
+    });
     // Nothing is ever sent: the end of the thread closes the channel.
     if told.recv_timeout(TIME_LIMIT) == Err(RecvTimeoutError::Timeout) {
         panic!("it hangs");
     }
-    if let Err(panic) = case.join() {
+    if let Err(panic) = test.join() {
         resume_unwind(panic);
     }
 }
