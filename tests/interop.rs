@@ -16,7 +16,6 @@
 use std::{
     any::Any,
     collections::HashMap,
-    convert::Infallible,
     fmt::Write,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -31,11 +30,8 @@ use chinwag::{
     wire::Line,
 };
 use chinwag_testkit::Peer;
-use futures::{
-    AsyncRead, AsyncWrite, FutureExt, StreamExt,
-    channel::{mpsc, oneshot},
-    future::{BoxFuture, Shared},
-};
+use futures::{AsyncRead, AsyncWrite, FutureExt, channel::oneshot, future::Shared};
+use smol::lock::Barrier;
 
 /// How many messages each user sends to each user, while nothing else happens.
 const MANY: usize = 600;
@@ -79,7 +75,7 @@ fn one_hub_on_every_runtime() {
 /// Runs all of [`LIVES`], of which that number `leaver` loses its server.
 fn live_together(leaver: usize) {
     let hub = Hub::new();
-    let stages: [Stage; 7] = std::array::from_fn(|_| Stage::new());
+    let all_are_there = Arc::new(Barrier::new(LIVES.len()));
     let addrs: Arc<[OnceLock<SocketAddr>]> = LIVES.iter().map(|_| OnceLock::new()).collect();
     let (tell, ends) = sync_channel(LIVES.len());
     for (index, (_, life)) in LIVES.iter().enumerate() {
@@ -88,7 +84,7 @@ fn live_together(leaver: usize) {
             leaver,
             hub: hub.clone(),
             addrs: addrs.clone(),
-            stages: stages.clone(),
+            all_are_there: all_are_there.clone(),
         };
         let tell = tell.clone();
         thread::spawn(move || {
@@ -97,38 +93,12 @@ fn live_together(leaver: usize) {
             let _ = tell.send(end);
         });
     }
-    drop(stages);
     for _ in LIVES {
         let end: Result<(), Box<dyn Any + Send>> = ends.recv_timeout(LIMIT).expect("this hangs");
         end.unwrap_or_else(|panic| resume_unwind(panic));
     }
     assert_eq!(hub.connections(), 0);
     assert!(hub.users().is_empty());
-}
-
-/// What all sites go through together.
-#[derive(Clone)]
-struct Stage {
-    /// Nothing is sent; it is there until one is.
-    on_the_way: mpsc::Sender<Infallible>,
-    all_are_there: Shared<BoxFuture<'static, ()>>,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let (on_the_way, mut others) = mpsc::channel(0);
-        let all_are_there = async move { while others.next().await.is_some() {} };
-        Self {
-            on_the_way,
-            all_are_there: all_are_there.boxed().shared(),
-        }
-    }
-
-    /// Waits until every site is here.
-    async fn reach(self) {
-        drop(self.on_the_way);
-        self.all_are_there.await;
-    }
 }
 
 /// What a runtime has to do with the others.
@@ -138,7 +108,8 @@ struct Site {
     hub: Hub,
     /// Where the server of each listens.
     addrs: Arc<[OnceLock<SocketAddr>]>,
-    stages: [Stage; 7],
+    /// What everybody goes through together begins when all have come here.
+    all_are_there: Arc<Barrier>,
 }
 
 impl Site {
@@ -147,7 +118,7 @@ impl Site {
     }
 
     async fn act<N: Network>(self, runtime: N) {
-        let [registered, refused, talked, checked, back, listed, gone] = self.stages;
+        let all_are_there = self.all_are_there;
         let everyone: Vec<&str> = LIVES.iter().map(|(name, _)| *name).collect();
         let name = everyone[self.index];
         // A runtime that is alone is its own neighbour.
@@ -156,7 +127,7 @@ impl Site {
         let (addr, mut stop, ended) = serve(&runtime, self.hub).await;
         self.addrs[self.index].set(addr).unwrap();
         let mut user = Peer::registered(connect::<N>(addr).await, name).await;
-        registered.reach().await;
+        all_are_there.wait().await;
 
         sees(&mut user, &everyone).await;
         let mut rival = Peer::new(connect::<N>(addr).await);
@@ -165,13 +136,13 @@ impl Site {
             rival.ask(&register, "error,name-taken,*").await;
         }
         leave(rival).await;
-        refused.reach().await;
+        all_are_there.wait().await;
 
         talk(&mut user, &everyone, MANY).await;
-        talked.reach().await;
+        all_are_there.wait().await;
         // Before the answer comes what is too much.
         user.ask("ping", "pong").await;
-        checked.reach().await;
+        all_are_there.wait().await;
 
         if self.index == self.leaver {
             drop(stop.take());
@@ -189,14 +160,14 @@ impl Site {
             others.remove(self.leaver);
             talk(&mut user, &others, MANY).await;
         }
-        back.reach().await;
+        all_are_there.wait().await;
 
         sees(&mut user, &everyone).await;
-        listed.reach().await;
+        all_are_there.wait().await;
 
         talk(&mut user, &everyone, AT_ONCE).await;
         leave(user).await;
-        gone.reach().await;
+        all_are_there.wait().await;
 
         drop(stop);
         ended.await.unwrap();

@@ -1,7 +1,6 @@
 //! The simulation, on any of the runtimes that it was built with.
 
 use std::{
-    convert::Infallible,
     error::Error,
     fmt,
     future::Future,
@@ -9,6 +8,7 @@ use std::{
     net::SocketAddr,
     pin::pin,
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,11 +20,12 @@ use chinwag::{
 use clap::{Parser, ValueEnum};
 use fastrand::Rng;
 use futures::{
-    FutureExt, StreamExt, TryStreamExt,
-    channel::{mpsc, oneshot},
-    future::{BoxFuture, Either, Shared, select, try_join},
+    FutureExt, TryStreamExt,
+    channel::oneshot,
+    future::{Either, Shared, select, try_join},
     stream::FuturesUnordered,
 };
+use smol::lock::Barrier;
 
 /// Users that say hi to each other through a server in the same process.
 #[derive(Debug, Clone, Parser)]
@@ -153,7 +154,8 @@ async fn run<N: Network>(
             args: args.clone(),
         });
     }
-    let finish = Finish::new();
+    // Where everybody meets before anybody leaves.
+    let finish = Arc::new(Barrier::new(users.len()));
     let mut tallies = FuturesUnordered::new();
     for user in users {
         let (tell, outcome) = oneshot::channel();
@@ -171,7 +173,6 @@ async fn run<N: Network>(
             }
         });
     }
-    drop(finish);
     let mut total = Tally::default();
     // The first failure ends it all: it ends the server, and the server's good-bye the other users.
     while let Some(Tally { sent, received }) = tallies.try_next().await? {
@@ -191,31 +192,6 @@ struct Tally {
 /// Completes at ctrl-c.
 type Stop = Shared<oneshot::Receiver<()>>;
 
-/// Where everybody meets before anybody leaves. Each user has a clone.
-#[derive(Clone)]
-struct Finish {
-    /// Nothing is sent; it is there until one is.
-    on_the_way: mpsc::Sender<Infallible>,
-    all_are_there: Shared<BoxFuture<'static, ()>>,
-}
-
-impl Finish {
-    fn new() -> Self {
-        let (on_the_way, mut others) = mpsc::channel(0);
-        let all_are_there = async move { while others.next().await.is_some() {} };
-        Self {
-            on_the_way,
-            all_are_there: all_are_there.boxed().shared(),
-        }
-    }
-
-    /// Waits for the others, but not for those who have failed.
-    async fn meet(self) {
-        drop(self.on_the_way);
-        self.all_are_there.await;
-    }
-}
-
 struct User<N: Network> {
     runtime: N,
     client: Client<N::TcpStream>,
@@ -226,7 +202,7 @@ struct User<N: Network> {
 }
 
 impl<N: Network> User<N> {
-    async fn live(self, finish: Finish) -> Result<Tally, Failure> {
+    async fn live(self, finish: Arc<Barrier>) -> Result<Tally, Failure> {
         let Self { client, name, .. } = &self;
         let friends = within(&self.runtime, &format!("{name} lists"), client.list()).await?;
         if friends.len() != self.args.users as usize {
@@ -240,7 +216,7 @@ impl<N: Network> User<N> {
     }
 
     /// Says hi until it has done so often enough, or until ctrl-c, and then leaves.
-    async fn talk(&self, friends: &[String], finish: Finish) -> Result<u64, Failure> {
+    async fn talk(&self, friends: &[String], finish: Arc<Barrier>) -> Result<u64, Failure> {
         let mut rng = self.rng.clone();
         let mut stop = self.stop.clone();
         let mut sent = 0;
@@ -259,7 +235,7 @@ impl<N: Network> User<N> {
             // When the server answers, all that was sent waits for its readers. Once that is so for
             // everybody, nobody can leave too early.
             self.client.ping().await?;
-            finish.meet().await;
+            finish.wait().await;
             self.client.quit().await
         };
         within(&self.runtime, &format!("{} leaves", self.name), leave).await?;

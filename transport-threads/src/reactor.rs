@@ -56,14 +56,11 @@ pub(crate) fn run<F: Future>(main: F, bell: &Arc<Bell>) -> io::Result<F::Output>
             reactor.wait(bell, Wait::ForEvents)?;
         } else if busy.is_multiple_of(TURNS) {
             reactor.wait(bell, Wait::Not)?;
-        } else {
-            reactor.fire_timers();
-            reactor.wake();
         }
     }
 }
 
-/// A thread that always has something to do looks at its sockets once in so many turns: often enough for who
+/// A thread that always has something to do looks at its sockets and timers once in so many turns: often enough for who
 /// writes to it, and seldom enough that the system call is lost among the others of those turns.
 const TURNS: u32 = 8;
 
