@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as AsSocket, BorrowedFd};
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::{
     io::{self, IoSlice, Read, Write},
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -59,20 +60,22 @@ where
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        // What comes in after a short read is told by the reactor, which saves asking for nothing. Only the
+        // first time: that the reactor is silent again does not mean that it has been so all the while.
+        if mem::take(&mut self.drained) {
+            ready!(self.socket.poll_readable(cx))?;
+        }
         loop {
-            // What comes in after a short read is told by the reactor, which saves asking for nothing.
-            if self.drained {
-                ready!(self.socket.poll_readable(cx))?;
-            }
-            let read = self.socket.get_ref().read(buf);
-            self.drained = match &read {
-                Ok(count) => 0 < *count && *count < buf.len(),
-                Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-            };
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            match self.socket.get_ref().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return Poll::Ready(done),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.socket.poll_readable(cx))?;
+                }
+                Ok(count) => {
+                    self.drained = 0 < count && count < buf.len();
+                    return Poll::Ready(Ok(count));
+                }
+                error => return Poll::Ready(error),
             }
         }
     }
