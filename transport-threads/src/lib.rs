@@ -4,7 +4,7 @@
 //!
 //! A thread runs its connection's future, and while that has nothing to do it sleeps in `poll(2)` until its
 //! socket is ready, another thread has something for it, or it is time. So a connection costs a thread with a
-//! small stack, about 16 KiB of memory, and two file descriptors (three where there is no `eventfd`), for its
+//! small stack, about 18 KB of memory, and two file descriptors (three where there is no `eventfd`), for its
 //! socket and for what wakes the thread: this suits hundreds of users, not tens of thousands.
 //!
 //! The sockets and timers here, and so servers and clients, work inside of [`block_on`], in tasks of a
