@@ -12,7 +12,7 @@ use socket2::SockRef;
 
 use super::{
     Harness, Tcp,
-    cases::{Chat, eventually, peer},
+    cases::{Chat, eventually, listen_again, nobody_listens, peer},
     watched::Watched,
 };
 #[cfg(unix)]
@@ -26,10 +26,10 @@ pub async fn an_address_has_one_listener<N: Network>(tcp: Tcp<N>) {
     let refused = TcpListener::<N>::bind(addr).await.unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
     drop(listener);
-    let again = TcpListener::<N>::bind(addr.to_string()).await.unwrap();
+    let again = listen_again(&tcp, &addr.into()).await;
     assert_eq!(again.local_addr().unwrap(), addr);
     drop(again);
-    let refused = N::connect_tcp(addr).await.unwrap_err();
+    let refused = nobody_listens(&tcp, &addr.into()).await;
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
 }
 
@@ -140,7 +140,7 @@ pub async fn a_socket_file_is_replaced_and_removed_with_care<N: Network>(unix: U
     let path = free_path();
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "it was left behind");
-    let listener = UnixListener::<N>::bind(&path).unwrap();
+    let listener = listen_again(&unix, &Addr::from(path.clone())).await;
     let refused = UnixListener::<N>::bind(&path).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
     drop(listener);
@@ -194,5 +194,5 @@ pub async fn one_server_listens_on_tcp_and_unix_sockets<N: Network>(unix: Unix<N
     assert_eq!(bob.rest().await, "bye\n");
     drop((ada, bob));
     chat.ended().await;
-    assert!(tcp.connect(&tcp_addr).await.is_err());
+    nobody_listens(&tcp, &tcp_addr).await;
 }
