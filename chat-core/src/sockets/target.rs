@@ -3,11 +3,13 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{Arc, LazyLock},
     thread,
 };
 
 use futures::channel::oneshot;
+
+use crate::connections::Places;
 
 /// Where to listen or to connect to: an address, or a host name and a port that are to be looked up.
 ///
@@ -36,12 +38,16 @@ impl Target {
             Repr::Addr(addr) => return Ok(vec![addr]),
             Repr::Text(text) => text,
         };
-        let look_up = LookUp::begin()?;
+        let Some(place) = LOOK_UPS.take() else {
+            return Err(io::Error::other(format!(
+                "{MAX_LOOK_UPS} host names are being looked up already"
+            )));
+        };
         let (tell, told) = oneshot::channel();
         thread::Builder::new()
             .name("look-up".to_owned())
             .spawn(move || {
-                let _look_up = look_up;
+                let _place = place;
                 // Nobody may be there to hear it any more.
                 let _ = tell.send(text.to_socket_addrs().map(Iterator::collect));
             })?;
@@ -54,28 +60,7 @@ impl Target {
 /// machine with threads.
 const MAX_LOOK_UPS: usize = 64;
 
-/// A look-up that is under way.
-struct LookUp;
-
-static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
-
-impl LookUp {
-    fn begin() -> io::Result<Self> {
-        let more = |count| (count < MAX_LOOK_UPS).then_some(count + 1);
-        match LOOK_UPS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(Self),
-            Err(count) => Err(io::Error::other(format!(
-                "{count} host names are being looked up already"
-            ))),
-        }
-    }
-}
-
-impl Drop for LookUp {
-    fn drop(&mut self) {
-        LOOK_UPS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+static LOOK_UPS: LazyLock<Arc<Places>> = LazyLock::new(|| Arc::new(Places::new(MAX_LOOK_UPS)));
 
 impl From<SocketAddr> for Target {
     fn from(addr: SocketAddr) -> Self {
@@ -135,9 +120,7 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 
         // The others end a moment after they have told.
-        let under_way: Vec<_> = (0..MAX_LOOK_UPS)
-            .map_while(|_| LookUp::begin().ok())
-            .collect();
+        let under_way: Vec<_> = (0..MAX_LOOK_UPS).map_while(|_| LOOK_UPS.take()).collect();
         assert!(block_on(Target::from("localhost:80").look_up()).is_err());
         drop(under_way);
     }

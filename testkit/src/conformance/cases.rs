@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, pending, poll_fn},
-    io::{self, IoSlice},
+    io::IoSlice,
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
     thread,
@@ -10,162 +10,22 @@ use std::{
 };
 
 use chinwag_core::{
-    Addr, Client, Command, Event, Hub, Limits, Listener, Received, Runtime, Server, ServerError,
-    Sleep, Timeouts,
-    wire::{Line, Wire, WireError},
+    Client, Hub, Limits, Listener, Received, Runtime, Server, Sleep, Timeouts, wire::Line,
 };
 use futures::{
-    StreamExt,
     channel::oneshot,
     future::{join, join_all},
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    stream::FuturesUnordered,
 };
 
-use super::{Harness, watched::Watched};
+use super::{
+    Harness,
+    chat::{
+        Chat, eventually, is_pending, nobody_listens, pair, patient, pause, peer, spawn, when_woken,
+    },
+    watched::Watched,
+};
 use crate::{MemoryNet, Peer, VirtualRuntime};
-
-/// A server of the `line` protocol that runs in a task.
-pub(super) struct Chat<H> {
-    harness: H,
-    pub(super) addr: Addr,
-    pub(super) hub: Hub,
-    stop: Option<oneshot::Sender<()>>,
-    ended: oneshot::Receiver<Result<(), ServerError>>,
-}
-
-impl<H: Harness> Chat<H> {
-    pub(super) async fn start(harness: &H, hub: Hub) -> Self {
-        Self::start_with(harness, hub, harness.runtime(), None).await
-    }
-
-    async fn start_with<R: Runtime>(
-        harness: &H,
-        hub: Hub,
-        runtime: R,
-        addr: Option<&Addr>,
-    ) -> Self {
-        let listener = match addr {
-            Some(addr) => listen_again(harness, addr).await,
-            None => harness.listen(None).await.expect("it listens"),
-        };
-        let addr = Listener::local_addr(&listener).expect("an address");
-        let server = Server::new(hub.clone()).listen(listener, Fragile);
-        Self::serve(harness, hub, server, runtime, addr)
-    }
-
-    /// Runs `server`, which listens at `addr`, and maybe elsewhere too.
-    pub(super) fn serve<R: Runtime>(
-        harness: &H,
-        hub: Hub,
-        server: Server<R>,
-        runtime: R,
-        addr: Addr,
-    ) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let ended = spawn(harness, server.run_until(stopped, runtime));
-        Self {
-            harness: harness.clone(),
-            addr,
-            hub,
-            stop: Some(stop),
-            ended,
-        }
-    }
-
-    pub(super) async fn connect(&self) -> Peer<H::Io> {
-        peer(&self.harness, &self.addr).await
-    }
-
-    pub(super) async fn user(&self, name: &str) -> Peer<H::Io> {
-        let mut user = self.connect().await;
-        user.ask(&format!("register,{name}"), "ack").await;
-        user
-    }
-
-    pub(super) fn stop(&mut self) {
-        let stop = self.stop.take().expect("it runs");
-        stop.send(()).expect("it runs");
-    }
-
-    pub(super) async fn ended(&mut self) {
-        let ended = (&mut self.ended)
-            .await
-            .expect("it ends, and does not panic");
-        ended.expect("nothing is wrong");
-    }
-}
-
-pub(super) async fn peer<H: Harness>(harness: &H, addr: &Addr) -> Peer<H::Io> {
-    Peer::new(harness.connect(addr).await.expect("it connects"))
-}
-
-/// Looks again and again, until it is so.
-pub(super) async fn eventually<H: Harness>(harness: &H, is_so: impl Fn() -> bool) {
-    while !is_so() {
-        pause(&harness.runtime(), Duration::from_millis(1)).await;
-    }
-}
-
-/// Tries to connect, until that is refused.
-///
-/// It takes more than one try now and then: a process that another test starts has, for an instant, a copy
-/// of every socket.
-pub(super) async fn nobody_listens<H: Harness>(harness: &H, addr: &Addr) -> io::Error {
-    loop {
-        if let Err(error) = harness.connect(addr).await {
-            return error;
-        }
-        pause(&harness.runtime(), Duration::from_millis(1)).await;
-    }
-}
-
-/// Listens at `addr`, as soon as nobody else does; see [`nobody_listens`].
-pub(super) async fn listen_again<H: Harness>(harness: &H, addr: &Addr) -> H::Listener {
-    loop {
-        match harness.listen(Some(addr)).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            listening => return listening.expect("it listens"),
-        }
-        pause(&harness.runtime(), Duration::from_millis(1)).await;
-    }
-}
-
-async fn pause<R: Runtime>(rt: &R, wait: Duration) {
-    rt.sleep_until(rt.now() + wait).await;
-}
-
-/// Does `work` in a task, and gives its result, or nothing if it panics.
-fn spawn<H: Harness, T: Send + 'static>(
-    harness: &H,
-    work: impl Future<Output = T> + Send + 'static,
-) -> oneshot::Receiver<T> {
-    let (tell, told) = oneshot::channel();
-    let task = async move {
-        let _ = tell.send(work.await);
-    };
-    harness.runtime().spawn(task).expect("a task");
-    told
-}
-
-/// The `line` protocol, in which `break` breaks the server's code.
-#[derive(Debug, Clone)]
-struct Fragile;
-
-impl Wire for Fragile {
-    fn frame_end(&self, input: &[u8]) -> Option<usize> {
-        Line::default().frame_end(input)
-    }
-
-    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
-        assert_ne!(payload, b"break", "on purpose");
-        Line::default().decode(payload)
-    }
-
-    fn encode(event: &Event, out: &mut Vec<u8>) {
-        Line::encode(event, out);
-    }
-}
 
 /// Accept and answer.
 pub async fn users_register_list_and_talk<H: Harness>(h: H) {
@@ -261,15 +121,6 @@ pub async fn both_directions_blocked_at_once<H: Harness>(h: H) {
     other.await.expect("the other end is happy as well");
 }
 
-/// A connection, and its two ends.
-async fn pair<H: Harness>(h: &H) -> (H::Io, H::Io) {
-    let mut listener = h.listen(None).await.expect("it listens");
-    let addr = Listener::local_addr(&listener).expect("an address");
-    let near = h.connect(&addr).await.expect("it connects");
-    let far = listener.accept().await.expect("it accepts").io;
-    (near, far)
-}
-
 /// More slices than one system call takes (`IOV_MAX` is 1,024), empty ones among them, arrive in their
 /// order; and one call takes more than the first.
 pub async fn slices_are_written_in_order<H: Harness>(h: H) {
@@ -352,14 +203,6 @@ pub async fn the_end_follows_the_good_bye<H: Harness>(h: H) {
     ada.is_closed().await;
     ada.done_sending().await;
     eventually(&h, || chat.hub.connections() == 0).await;
-}
-
-/// A hub that waits so long for a peer's own good-bye.
-fn patient(linger: Duration) -> Hub {
-    let timeouts = Timeouts::builder().linger(linger).build();
-    Hub::builder()
-        .timeouts(timeouts.expect("good timeouts"))
-        .build()
 }
 
 /// Closing a socket with bytes unread would reset it, and the good-bye would be lost.
@@ -623,17 +466,6 @@ pub async fn timers_fire_when_they_should<H: Harness>(h: H) {
     // Made in one task, polled in another.
     let moved = rt.sleep_until(soon());
     spawn(&h, moved).await.expect("it fires");
-}
-
-/// Whether `future` is not ready when it is polled once, by this task.
-async fn is_pending(mut future: Pin<&mut impl Future>) -> bool {
-    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
-}
-
-/// Runs `future`, polled again only when its own waker says so.
-async fn when_woken<F: Future>(future: F) -> F::Output {
-    let mut alone: FuturesUnordered<_> = [future].into_iter().collect();
-    alone.next().await.expect("it is in there")
 }
 
 /// Who polled last is woken, whoever polled before.

@@ -10,6 +10,7 @@
 //! A case that takes longer than [`TIME_LIMIT`] hangs, and fails. Nothing else fails for being slow.
 
 mod cases;
+mod chat;
 mod harness;
 mod run;
 mod sockets;

@@ -12,7 +12,7 @@ use socket2::SockRef;
 
 use super::{
     Harness, Tcp,
-    cases::{Chat, eventually, listen_again, nobody_listens, peer},
+    chat::{Chat, eventually, listen_again, nobody_listens, peer},
     watched::Watched,
 };
 #[cfg(unix)]
