@@ -33,11 +33,18 @@ use tokio::{
 };
 
 const HELP: &str = "\
-/list            who is there
-/name NEW        take another name
-/msg NAME TEXT   send TEXT to NAME; so do `NAME: TEXT` and `@NAME TEXT`
-TEXT             send TEXT to whom the last one went
-/quit            leave; so do Ctrl-C and Ctrl-D";
+/list [#ROOM]        who is there
+/rooms               which rooms there are
+/name NEW [SECRET]   take another name
+/msg TO TEXT         send TEXT to a name or a #ROOM; so do `NAME: TEXT`, `@NAME TEXT` and `#ROOM TEXT`
+TEXT                 send TEXT to where the last one went
+/join #ROOM          become a member of it, and send what follows there
+/leave #ROOM         be a member no longer
+/topic #ROOM [TEXT]  what it is, or what it shall be
+/kick #ROOM NAME     put NAME out of it
+/whois NAME          about whom
+/away [TEXT]         be away, and without TEXT be back
+/quit                leave; so do Ctrl-C and Ctrl-D";
 
 /// How long a server may take to accept the connection, and again to answer the first request.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
@@ -82,7 +89,8 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     if at_terminal {
         screen.print(&match &args.name {
             Some(name) => format!(
-                "* you are {name}; /list tells who is there, @NAME TEXT talks to one, /help the rest"
+                "* you are {name}; /list tells who is there, @NAME TEXT talks to one, /join #ROOM to many, \
+                 /help the rest"
             ),
             None => "* take a name with /name NAME".into(),
         });
@@ -187,12 +195,22 @@ async fn stay(client: Client<Io>) {
 /// What a line of input asks for.
 enum Command {
     List,
-    Name(String),
+    Members(String),
+    Rooms,
+    Name(String, Option<String>),
+    Join(String),
+    Leave(String),
+    /// To ask for it, or to set it.
+    Topic(String, Option<String>),
+    Kick(String, String),
+    Whois(String),
+    Away(String),
+    /// To a name, or to a room.
     Message {
         to: String,
         text: String,
     },
-    /// A message to whom the last one went.
+    /// A message to where the last one went.
     Text(String),
     Help,
     Quit,
@@ -210,19 +228,33 @@ impl Command {
             to: to.into(),
             text: text.into(),
         };
-        match (word, rest) {
-            ("", _) => Self::Nothing,
-            ("/list", "") => Self::List,
-            ("/help", "") => Self::Help,
-            ("/quit", "") => Self::Quit,
-            ("/name", "") => Self::Incomplete("/name needs NAME"),
-            ("/name", name) => Self::Name(name.into()),
-            ("/msg", rest) => match rest.split_once(' ') {
-                Some((to, text)) => message(to, text.trim()),
-                None => Self::Incomplete("/msg needs NAME and TEXT"),
-            },
+        let (first, more) = match rest.split_once(' ') {
+            Some((first, more)) => (first, Some(more.trim())),
+            None => (rest, None),
+        };
+        match (word, first, more) {
+            ("", ..) => Self::Nothing,
+            ("/list", "", None) => Self::List,
+            ("/list", room, None) => Self::Members(room.into()),
+            ("/rooms", "", None) => Self::Rooms,
+            ("/help", "", None) => Self::Help,
+            ("/quit", "", None) => Self::Quit,
+            ("/name", "", _) => Self::Incomplete("/name needs NAME"),
+            ("/name", name, secret) => Self::Name(name.into(), secret.map(Into::into)),
+            ("/msg", to, Some(text)) => message(to, text),
+            ("/msg", ..) => Self::Incomplete("/msg needs NAME or #ROOM, and TEXT"),
+            ("/join" | "/leave" | "/topic", "", _) => Self::Incomplete("it needs #ROOM"),
+            ("/join", room, None) => Self::Join(room.into()),
+            ("/leave", room, None) => Self::Leave(room.into()),
+            ("/topic", room, text) => Self::Topic(room.into(), text.map(Into::into)),
+            ("/kick", room, Some(name)) => Self::Kick(room.into(), name.into()),
+            ("/kick", ..) => Self::Incomplete("/kick needs #ROOM and NAME"),
+            ("/whois", "", _) => Self::Incomplete("/whois needs NAME"),
+            ("/whois", name, None) => Self::Whois(name.into()),
+            ("/away", ..) => Self::Away(rest.into()),
             _ if word.starts_with('/') => Self::Unknown,
             _ if rest.is_empty() => Self::Text(line.into()),
+            _ if word.starts_with('#') => message(word, rest),
             _ => match (word.strip_prefix('@'), word.strip_suffix(':')) {
                 (Some(to), _) | (None, Some(to)) if !to.is_empty() => message(to, rest),
                 _ => Self::Text(line.into()),
@@ -255,20 +287,49 @@ async fn obey(
     screen: &Screen,
 ) -> Result<(), ClientError> {
     match command {
-        Command::List => {
-            let names = client.list().await?;
-            screen.print(&format!("* {} here: {}", names.len(), names.join(", ")));
+        Command::List => screen.list("here", &client.list().await?),
+        Command::Members(room) => {
+            screen.list(&format!("in {room}"), &client.members(&room).await?);
         }
-        Command::Name(name) => {
-            client.register(&name).await?;
+        Command::Rooms => screen.list("to join", &client.rooms().await?),
+        Command::Name(name, secret) => {
+            match secret {
+                Some(secret) => client.register_with(&name, &secret).await?,
+                None => client.register(&name).await?,
+            }
             screen.print(&format!("* you are {name}"));
         }
+        Command::Join(room) => {
+            client.join(&room).await?;
+            screen.print(&format!("* you are in {room}"));
+            *addressee = Some(room);
+        }
+        Command::Leave(room) => {
+            client.leave(&room).await?;
+            screen.print(&format!("* you have left {room}"));
+            addressee.take_if(|to| *to == room);
+        }
+        Command::Topic(room, None) => {
+            let topic = client.topic(&room).await?;
+            screen.print(&format!("* the topic of {room}: {topic}"));
+        }
+        Command::Topic(room, Some(text)) => client.set_topic(&room, &text).await?,
+        Command::Kick(room, name) => client.kick(&room, &name, None).await?,
+        Command::Whois(name) => {
+            let user = client.whois(&name).await?;
+            let (name, idle, rooms) = (&user.name, user.idle, user.rooms.join(" "));
+            let away = user.away.map(|text| format!("; away {text}"));
+            let away = away.unwrap_or_default();
+            screen.print(&format!("* {name} {rooms}, idle for {idle:?}{away}"));
+        }
+        Command::Away(text) if text.is_empty() => client.back().await?,
+        Command::Away(text) => client.away(&text).await?,
         Command::Message { to, text } => {
-            client.send(&to, &text).await?;
+            send(client, &to, &text).await?;
             *addressee = Some(to);
         }
         Command::Text(text) => match addressee {
-            Some(to) => client.send(to, &text).await?,
+            Some(to) => send(client, to, &text).await?,
             None => screen.complain("to whom? Begin with NAME: or see /help"),
         },
         Command::Help => screen.print(HELP),
@@ -277,6 +338,14 @@ async fn obey(
         Command::Incomplete(needs) => screen.complain(needs),
     }
     Ok(())
+}
+
+/// Sends to a name, or to a room.
+async fn send(client: &Client<Io>, to: &str, text: &str) -> Result<(), ClientError> {
+    match to.starts_with('#') {
+        true => client.say(to, text).await,
+        false => client.send(to, text).await,
+    }
 }
 
 /// Prints what arrives, until the connection ends.
@@ -289,11 +358,45 @@ async fn print(mut incoming: Inbox<Io>, screen: Screen) -> Result<(), ClientErro
                 "not-registered" => "take a name first: /name NAME",
                 _ => &explanation,
             }),
-            Received::Bye => screen.print("* the server says good-bye"),
-            _ => {}
+            other => screen.print(&describe(other)),
         }
     }
     Ok(())
+}
+
+/// What happened, in words.
+fn describe(received: Received) -> String {
+    match received {
+        Received::Sent { to, text } => format!("* you to {to}: {text}"),
+        Received::Said { room, from, text } => format!("{room} {from}: {text}"),
+        Received::Joined { room, name } => format!("{room} * {name} is in"),
+        Received::Left { room, name } => format!("{room} * {name} has left"),
+        Received::Kicked {
+            room,
+            name,
+            by,
+            reason,
+            ..
+        } => {
+            let reason = reason.unwrap_or_default();
+            format!("{room} * {by} has put {name} out {reason}")
+        }
+        Received::Topic { room, by, text } => format!("{room} * {by} sets the topic: {text}"),
+        Received::Role {
+            room, name, role, ..
+        } => format!("{room} * {name} is {role}"),
+        Received::Invited { room, by, .. } => format!("* {by} invites you to {room}"),
+        Received::Renamed { old, new } => format!("* {old} is now {new}"),
+        Received::Quit { name, reason } => format!("* {name} is gone ({reason})"),
+        Received::Away { name, text } => match text {
+            Some(text) => format!("* {name} is away {text}"),
+            None => format!("* {name} is back"),
+        },
+        Received::Missed { count } => format!("* {count} missed"),
+        Received::Unknown { line } => format!("* {line}"),
+        Received::Bye => "* the server says good-bye".into(),
+        other => format!("* {other:?}"),
+    }
 }
 
 /// Prints lines above the one that is being edited.
@@ -322,6 +425,10 @@ impl Screen {
 
     fn has_complained(&self) -> bool {
         self.complained.load(Ordering::Relaxed)
+    }
+
+    fn list(&self, what: &str, names: &[String]) {
+        self.print(&format!("* {} {what}: {}", names.len(), names.join(", ")));
     }
 
     fn print(&self, text: &str) {

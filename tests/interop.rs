@@ -74,7 +74,7 @@ fn one_hub_on_every_runtime() {
 
 /// Runs all of [`LIVES`], of which that number `leaver` loses its server.
 fn live_together(leaver: usize) {
-    let hub = Hub::new();
+    let hub = chinwag_testkit::unthrottled().build();
     let all_are_there = Arc::new(Barrier::new(LIVES.len()));
     let addrs: Arc<[OnceLock<SocketAddr>]> = LIVES.iter().map(|_| OnceLock::new()).collect();
     let (tell, ends) = sync_channel(LIVES.len());

@@ -26,6 +26,10 @@
 //! ```
 
 mod conn;
+mod error;
+mod received;
+mod replies;
+mod requests;
 mod waiters;
 
 #[cfg(test)]
@@ -34,7 +38,6 @@ mod tests;
 use std::{
     fmt,
     future::poll_fn,
-    io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -45,11 +48,13 @@ use futures::{
     stream::Stream,
     task::waker_ref,
 };
-use memchr::memchr3;
-use thiserror::Error;
 
 use crate::rt::give_way;
-use conn::{Answer, Conn, Request, Turn};
+use conn::{Conn, Turn};
+pub use error::{ClientError, ProtocolError};
+pub use received::Received;
+pub use replies::UserInfo;
+use replies::{Answer, Request};
 use waiters::{News, Waiter, Waiters};
 
 /// A connection to a chat server, in the `line` protocol.
@@ -79,6 +84,13 @@ use waiters::{News, Waiter, Waiters};
 ///
 /// At most 64 KiB wait to be written and at most 1,024 requests wait for their replies. One more waits
 /// until there is room.
+///
+/// # Refusals
+///
+/// [`send`](Self::send) and [`say`](Self::say) wait for no reply, and a refusal of theirs arrives as
+/// [`Received::Refused`]. Everything else that may be refused has the refusal as its error. As the protocol
+/// does not say what an error answers, such a request after a message has a `ping` before it, whose answer
+/// is not shown: what is refused before it was the message.
 ///
 /// # Dropping a future
 ///
@@ -110,141 +122,23 @@ pub struct ClientBuilder {
     inbox_events: usize,
 }
 
-/// What a server says without being asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Received {
-    /// A direct message.
-    Message {
-        /// Who sent it.
-        from: String,
-        /// What they say. It may hold anything but a line end; escape it before it goes to a terminal.
-        text: String,
-    },
-    /// A line was refused to which no reply was awaited, such as a message to nobody; or the server
-    /// says why it is about to close the connection.
-    Refused {
-        /// Which rule it was, such as `no-such-user`.
-        code: String,
-        /// What happened, for people.
-        explanation: String,
-    },
-    /// The server says good-bye of its own accord. Nothing follows.
-    Bye,
-}
-
-/// Why a call failed.
-#[derive(Debug, Clone, Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// The name was not sent, because no line could carry it.
-    #[error("a name is not empty and has no comma, space, line end or NUL")]
-    BadName,
-    /// The text was not sent, because no line could carry it.
-    #[error("a text has no line end and no NUL")]
-    BadText,
-    /// The line was not sent, because the server would not take it.
-    #[error("the line has {bytes} bytes, and the server takes {max}")]
-    LineTooLong {
-        /// The length of the line in bytes, its end not counted.
-        bytes: usize,
-        /// The most bytes, see [`ClientBuilder::max_line`].
-        max: usize,
-    },
-    /// The server refused the request.
-    #[error("refused as {code}: {explanation}")]
-    Refused {
-        /// Which rule it was, such as `name-taken`.
-        code: String,
-        /// What happened, for people.
-        explanation: String,
-    },
-    /// A reply cannot be read before somebody takes from the [`Inbox`]: nobody does, or not as fast as the
-    /// server sends. The connection is still good.
-    ///
-    /// If the request was sent before the inbox was full, its reply will be thrown away.
-    #[error("too many messages wait to be taken from the inbox")]
-    InboxFull,
-    /// The server has closed the connection.
-    #[error("the server has closed the connection")]
-    Closed,
-    /// The server said what the protocol does not allow; the connection was closed.
-    #[error("the server broke the protocol")]
-    Protocol(#[from] ProtocolError),
-    /// The connection broke.
-    #[error("the connection broke")]
-    Io(#[source] Arc<io::Error>),
-}
-
-/// How a server broke the protocol.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ProtocolError {
-    /// A line that is no message, no error and no reply to the request that is next in order.
-    #[error("the line {start:?} answers nothing")]
-    Unexpected {
-        /// The first 80 characters of the line.
-        start: String,
-    },
-    /// A line with more bytes than [`ClientBuilder::max_reply`].
-    #[error("a line has more than {max} bytes")]
-    LineTooLong {
-        /// The most bytes.
-        max: usize,
-    },
-    /// A line that is not UTF-8.
-    #[error("a line is not UTF-8")]
-    NotUtf8,
-    /// The connection ended in the middle of a line.
-    #[error("the connection ended in the middle of a line")]
-    Unfinished,
-}
-
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     /// Talks over `io`, with the usual limits. Nothing is sent yet.
     pub fn new(io: Io) -> Self {
         ClientBuilder::new().build(io)
     }
 
-    /// Takes `name`, or exchanges the name that one has for it.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Refused`] if the server does not grant it: `name-taken`, `bad-name`, `denied` or
-    /// `full`. Otherwise as [`ping`](Self::ping), and [`ClientError::BadName`].
-    pub async fn register(&self, name: &str) -> Result<(), ClientError> {
-        check_name(name)?;
-        self.ask(Request::Register, format!("register,{name}\n"))
-            .await?;
-        Ok(())
-    }
-
-    /// The names of everyone who has one, in the order in which they were registered.
-    ///
-    /// # Errors
-    ///
-    /// As [`ping`](Self::ping).
-    pub async fn list(&self) -> Result<Vec<String>, ClientError> {
-        self.ask(Request::List, "list,friends\n".into()).await
-    }
-
-    /// Sends `text` to the user called `to`.
-    ///
-    /// It completes when the line is written and flushed; the server does not reply to it. If the server
-    /// refuses it, for instance because nobody has that name, that arrives as [`Received::Refused`].
-    /// While the server takes nothing in, this waits; a server may do so until it is read from, that is
-    /// until somebody takes from a full inbox.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::BadName`], [`ClientError::BadText`] or [`ClientError::LineTooLong`], and nothing
-    /// was sent; or why the connection has ended.
-    pub async fn send(&self, to: &str, text: &str) -> Result<(), ClientError> {
-        check_name(to)?;
-        if memchr3(b'\n', b'\r', b'\0', text.as_bytes()).is_some() {
-            return Err(ClientError::BadText);
+    /// What the server says unasked, as a stream. Like a clone, it keeps the connection open.
+    pub fn incoming(&self) -> Inbox<Io> {
+        Inbox {
+            waiter: Waiter::new(&self.0.waiters),
+            client: self.clone(),
+            ended: false,
         }
-        let line = format!("chat,{to},{text}\n");
+    }
+
+    /// Queues `line`, which has no reply, and waits until it is written and flushed.
+    async fn post(&self, line: String) -> Result<(), ClientError> {
         self.check_line(&line)?;
         let mut waiter = Waiter::new(&self.0.waiters);
         let mut sent_at = None;
@@ -261,40 +155,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
             })
         })
         .await
-    }
-
-    /// Waits until the server has done everything that was sent before.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Refused`] if the server does not know the request, [`ClientError::InboxFull`], or
-    /// why the connection has ended.
-    pub async fn ping(&self) -> Result<(), ClientError> {
-        self.ask(Request::Ping, "ping\n".into()).await?;
-        Ok(())
-    }
-
-    /// Says good-bye, and waits until the server has said it or has closed the connection.
-    ///
-    /// Messages that were on their way are still to be had from an [`Inbox`].
-    ///
-    /// # Errors
-    ///
-    /// As [`ping`](Self::ping), except that a server which has closed the connection is no error.
-    pub async fn quit(&self) -> Result<(), ClientError> {
-        match self.ask(Request::Quit, "quit\n".into()).await {
-            Ok(_) | Err(ClientError::Closed) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// What the server says unasked, as a stream. Like a clone, it keeps the connection open.
-    pub fn incoming(&self) -> Inbox<Io> {
-        Inbox {
-            waiter: Waiter::new(&self.0.waiters),
-            client: self.clone(),
-            ended: false,
-        }
     }
 
     /// Queues `line` and waits for its answer.
@@ -316,7 +176,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
                 })
             });
             match answer.await {
-                Ok(names) => return Ok(names),
+                Ok(reply) => return Ok(reply),
                 // One poll may read enough to fill the inbox. Whoever takes from it must have a turn
                 // before it counts as forgotten.
                 Err((ClientError::InboxFull, taken)) if gave_way != Some(taken) => {
@@ -422,8 +282,7 @@ impl ClientBuilder {
 
     /// The longest line that is sent, in bytes, its end not counted; 4,096 unless set, as on the server.
     ///
-    /// It should be no more than what the server takes: it answers a longer one with an error that does
-    /// not say to what, so that the request waits in vain.
+    /// It should be no more than what the server takes: a longer one is not done.
     pub fn max_line(mut self, bytes: usize) -> Self {
         self.max_line = bytes;
         self
@@ -509,13 +368,5 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Stream for Inbox<Io> {
 impl<Io> fmt::Debug for Inbox<Io> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox").finish_non_exhaustive()
-    }
-}
-
-/// Refuses what would be read as something else than one name.
-fn check_name(name: &str) -> Result<(), ClientError> {
-    match name.is_empty() || name.contains([',', ' ', '\n', '\r', '\0']) {
-        true => Err(ClientError::BadName),
-        false => Ok(()),
     }
 }

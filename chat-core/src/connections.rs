@@ -12,7 +12,10 @@ use std::{
 use futures::task::AtomicWaker;
 use slab::Slab;
 
-use crate::hub::{CloseReason, Mailbox};
+use crate::{
+    hub::{CloseReason, Mailbox},
+    rt::give_way,
+};
 
 /// A number of places, each of which one can have.
 #[derive(Debug)]
@@ -87,15 +90,25 @@ impl Connections {
         self.lock().open.len()
     }
 
-    /// Ends every connection, and every one that is added later.
+    /// Ends every connection at once, and every one that is added later.
     pub(crate) fn close(&self, reason: CloseReason) {
+        close_all(&self.closed_for(reason), reason);
+    }
+
+    /// Ends every connection, a batch at a time, so that the first ones are written to and gone before the
+    /// last ones wake up; and every one that is added later at once.
+    pub(crate) async fn close_in_batches(&self, reason: CloseReason) {
+        for batch in self.closed_for(reason).chunks(BATCH) {
+            close_all(batch, reason);
+            give_way().await;
+        }
+    }
+
+    /// Those that are open, and are to be closed by whoever calls. Later ones close at once.
+    fn closed_for(&self, reason: CloseReason) -> Vec<Arc<Mailbox>> {
         let mut state = self.lock();
         state.closed = Some(reason);
-        let open: Vec<_> = state.open.iter().map(|(_, open)| open.clone()).collect();
-        drop(state);
-        for task in open.iter().filter_map(|mailbox| mailbox.close(reason)) {
-            task.wake();
-        }
+        state.open.iter().map(|(_, open)| open.clone()).collect()
     }
 
     /// Waits until none is open.
@@ -112,6 +125,15 @@ impl Connections {
 
     fn lock(&self) -> MutexGuard<'_, ConnectionsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many connections are told to end before others have a turn.
+const BATCH: usize = 256;
+
+fn close_all(mailboxes: &[Arc<Mailbox>], reason: CloseReason) {
+    for task in mailboxes.iter().filter_map(|mailbox| mailbox.close(reason)) {
+        task.wake();
     }
 }
 

@@ -43,6 +43,8 @@
 //!
 //! # Features
 //!
+//! - `metrics`: counts through the [`metrics`](https://docs.rs/metrics) facade, see
+//!   `Hub::record_metrics`.
 //! - `sockets`: the module `sockets`, with what the transports have in common.
 //! - `tracing`: logs events through the [`tracing`](https://docs.rs/tracing) facade, under the target
 //!   `chinwag`.
@@ -53,13 +55,17 @@
     allow(unused_variables, reason = "some values are only logged")
 )]
 
+mod addresses;
 pub mod client;
 mod config;
 mod connections;
 mod error;
 mod hub;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod model;
 mod net;
+mod plug;
 mod rt;
 mod server;
 mod session;
@@ -68,11 +74,19 @@ pub mod sockets;
 mod trace;
 pub mod wire;
 
+pub use async_trait::async_trait;
 pub use client::{Client, ClientError, Received};
-pub use config::{ConfigError, Limits, LimitsBuilder, Timeouts, TimeoutsBuilder};
-pub use error::ServerError;
-pub use hub::{Hub, HubBuilder};
-pub use model::{Command, ErrorCode, Event, NameError, UserName, Verb};
+pub use config::{
+    ConfigError, Limits, LimitsBuilder, Rate, Rates, RatesBuilder, SlowReader, TakenName, Timeouts,
+    TimeoutsBuilder, UnknownPolicy,
+};
+pub use error::{HubError, ServerError};
+pub use hub::{Hub, HubBuilder, LocalUser, LocalUserBuilder, RoomHandle, Stats};
+pub use model::{
+    Command, ErrorCode, Event, NameError, QuitReason, Role, RoomName, Secret, UnknownRole,
+    UserName, Verb, Whois,
+};
 pub use net::{Addr, Incoming, Listener};
+pub use plug::{Admission, Authenticator, Claim, Denied, Moment, Policy, Verdict};
 pub use rt::{Runtime, Sleep};
-pub use server::Server;
+pub use server::{Server, ServerHandle};

@@ -2,27 +2,30 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, pending},
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use futures::{
-    future::{BoxFuture, Either, join_all, select},
+    channel::oneshot,
+    future::{BoxFuture, Either, FutureExt, join_all, select},
     io::{AsyncRead, AsyncWrite},
 };
 
 use crate::{
+    addresses::Crowded,
     connections::{Connections, Places},
     error::ServerError,
-    hub::{CloseReason, Hub},
+    hub::{CloseReason, Closing, Hub},
+    model::ErrorCode,
     net::{AcceptRetry, Incoming, Listener},
     rt::{Runtime, deadline_after, give_way},
-    session::Connection,
+    session::{Connection, End},
     trace::log,
     wire::Wire,
 };
@@ -49,6 +52,65 @@ use crate::{
 pub struct Server<R> {
     hub: Hub,
     listeners: Vec<AcceptLoop<R>>,
+    handle: ServerHandle,
+    closing: Closing,
+}
+
+/// Ends a [`Server`] from anywhere, and tells how far it is.
+///
+/// ```
+/// # extern crate chinwag_core as chinwag;
+/// use std::{future::pending, time::Duration};
+/// use chinwag::{Hub, Runtime, Server, wire::Line};
+/// # use chinwag_testkit::{MemoryNet, VirtualRuntime};
+/// # let (net, rt) = (MemoryNet::new(), VirtualRuntime::new(1));
+/// # rt.clone().block_on(async {
+///
+/// let server = Server::new(Hub::new()).listen(net.listen("line"), Line::default());
+/// let handle = server.handle();
+/// let serving = server.run_until(pending::<()>(), rt.clone());
+/// # let handle_too = handle.clone();
+/// # rt.spawn(async move { handle_too.shut_down(Duration::from_secs(2)) }).unwrap();
+///
+/// // Elsewhere:
+/// handle.shut_down(Duration::from_secs(2));
+///
+/// serving.await?;
+/// assert_eq!(handle.connections(), 0);
+/// # Ok::<(), chinwag::ServerError>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct ServerHandle {
+    close: Arc<Mutex<Option<oneshot::Sender<Duration>>>>,
+    connections: Arc<Connections>,
+}
+
+impl ServerHandle {
+    /// Shuts the server down as if its signal had come, but with `within` instead of
+    /// [`Timeouts::shutdown`](crate::Timeouts::shutdown). It does not wait; the server's future completes
+    /// when its connections are closed. A second call, or one after the signal, changes nothing.
+    pub fn shut_down(&self, within: Duration) {
+        let close = self.close.lock();
+        let close = close.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(close) = close {
+            // A server that is gone needs no telling.
+            let _ = close.send(within);
+        }
+    }
+
+    /// How many connections the server has, those included that are just being closed. Each is one task.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+}
+
+impl fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandle")
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
 }
 
 type AcceptLoop<R> = Box<dyn FnOnce(Arc<Shared<R>>) -> BoxFuture<'static, ()> + Send>;
@@ -56,10 +118,21 @@ type AcceptLoop<R> = Box<dyn FnOnce(Arc<Shared<R>>) -> BoxFuture<'static, ()> + 
 impl<R: Runtime> Server<R> {
     /// A server for `hub`, with nothing to listen on yet.
     pub fn new(hub: Hub) -> Self {
+        let (close, closing) = oneshot::channel();
         Self {
             hub,
             listeners: Vec::new(),
+            handle: ServerHandle {
+                close: Arc::new(Mutex::new(Some(close))),
+                connections: Arc::default(),
+            },
+            closing: closing.shared(),
         }
+    }
+
+    /// A handle that ends the server and counts its connections.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
     }
 
     /// Also accepts connections from `listener`, and speaks `wire` with them.
@@ -71,12 +144,14 @@ impl<R: Runtime> Server<R> {
         self
     }
 
-    /// Serves until `signal` completes, then shuts down.
+    /// Serves until `signal` completes, or [`ServerHandle::shut_down`] or [`Hub::close`] is called, then shuts
+    /// down.
     ///
     /// Each connection is one task of `runtime`; accepting is done in the returned future itself.
     ///
-    /// The shutdown closes the listeners, tells every peer good-bye, writes what waits for it, and closes
-    /// its connection; `run_until` returns when all are closed. Who has not read everything after
+    /// The shutdown closes the listeners, whose addresses are free then, tells every peer good-bye, a batch
+    /// after the other, writes what waits for it, and closes its connection; `run_until` returns when all are
+    /// closed. Who has not read everything after
     /// [`Timeouts::shutdown`](crate::Timeouts::shutdown) loses the rest, which is logged; their tasks get
     /// half a second more to end.
     ///
@@ -90,30 +165,44 @@ impl<R: Runtime> Server<R> {
         if self.listeners.is_empty() {
             return Err(ServerError::NoListener);
         }
-        let wait = self.hub.timeouts().shutdown();
         let max_tasks = runtime.max_tasks();
         let max_refusing = MAX_REFUSING.min(max_tasks / 8);
         let shared = Arc::new(Shared {
             most: max_tasks - max_refusing,
             hub: self.hub,
             runtime,
-            connections: Arc::default(),
+            connections: self.handle.connections.clone(),
             refusing: Arc::new(Places::new(max_refusing)),
             full: AtomicBool::new(false),
         });
         let _abort = AbortOnDrop(&shared.connections);
-        {
+        let wait = {
             let accepting = join_all(
                 self.listeners
                     .into_iter()
                     .map(|accept| accept(shared.clone())),
             );
-            select(pin!(signal), accepting).await;
-        }
+            let own = shared.hub.timeouts().shutdown();
+            let told = select(
+                closed(self.closing),
+                closed(shared.hub.inner().closing.clone()),
+            );
+            #[cfg(feature = "metrics")]
+            let accepting = {
+                let recording = crate::metrics::record(&shared.hub, &shared.runtime);
+                select(accepting, Box::pin(recording))
+            };
+            match select(pin!(signal), select(told, accepting)).await {
+                Either::Right((Either::Left((told, _)), _)) => told.factor_first().0,
+                Either::Left(_) | Either::Right(_) => own,
+            }
+        };
         let deadline = deadline_after(shared.runtime.now(), wait);
-        shared.connections.close(CloseReason::Shutdown);
+        let closing = shared.connections.close_in_batches(CloseReason::Shutdown);
+        let sleep = shared.runtime.sleep_until(deadline);
+        select(pin!(closing), pin!(sleep)).await;
         if !shared.all_closed(deadline).await {
-            log!(WARN, "dropping the connections that did not end in time");
+            log!(server WARN, "dropping the connections that did not end in time");
             shared.connections.close(CloseReason::Abort);
             // Their tasks only have to be polled once more.
             let deadline = deadline_after(shared.runtime.now(), Duration::from_millis(500));
@@ -121,6 +210,17 @@ impl<R: Runtime> Server<R> {
         }
         Ok(())
     }
+}
+
+/// Completes when `closing` does so on purpose.
+fn closed(closing: Closing) -> BoxFuture<'static, Duration> {
+    Box::pin(async move {
+        match closing.await {
+            Ok(within) => within,
+            // Nobody is left who could end it.
+            Err(oneshot::Canceled) => pending().await,
+        }
+    })
 }
 
 impl<R> fmt::Debug for Server<R> {
@@ -155,36 +255,63 @@ impl<R: Runtime> Shared<R> {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         W: Wire,
     {
+        let now = self.runtime.now();
+        let inner = self.hub.inner();
         let most = self.hub.limits().max_connections().min(self.most);
         // Those that are being refused have tasks of their own, beside these.
         let served = self.connections.len().saturating_sub(self.refusing.taken());
         let place = match served < self.most {
-            true => self.hub.places().take(),
+            true => self.hub.inner().places.take(),
             false => None,
         };
         let full = place.is_none();
         if full != self.full.swap(full, Ordering::Relaxed) && full {
             log!(
-                WARN,
+                server WARN,
                 "there are {most} connections, the most allowed; more are refused"
             );
         }
-        let Some(place) = place.or_else(|| self.refusing.take()) else {
+        let admitted = match full {
+            true => {
+                let why = format!("the server has {most} connections and takes no more");
+                Err(End::TurnedAway(ErrorCode::Full, why.into()))
+            }
+            false => {
+                let address = inner.addresses.admit(&incoming.peer, &inner.rates, now);
+                address.map_err(|crowded| {
+                    let code = match crowded {
+                        Crowded::TooMany(_) => ErrorCode::Full,
+                        Crowded::TooFast(_) => ErrorCode::RateLimited,
+                    };
+                    End::TurnedAway(code, crowded.to_string().into())
+                })
+            }
+        };
+        // Who is turned away takes the place of one who is served for no longer than it takes to be told.
+        let place = match &admitted {
+            Ok(_) => place,
+            Err(_) => self.refusing.take(),
+        };
+        let Some(place) = place else {
+            inner.counters.turned_away();
             return;
         };
-        let user = self.hub.enter();
-        let listed = self.connections.add(user.mailbox().clone());
-        let now = self.runtime.now();
-        let mut connection = Connection::new(user, incoming, wire, now, place, listed);
-        if full {
-            connection.refuse(most, now);
+        let seat = self.hub.enter();
+        let listed = self.connections.add(seat.mailbox().clone());
+        let (address, refusal) = match admitted {
+            Ok(address) => (address, None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        let mut connection = Connection::new(seat, incoming, wire, now, (place, address), listed);
+        if let Some(refusal) = refusal {
+            connection.refuse(refusal, now);
         }
         let spawned = self.runtime.spawn(connection.run(self.runtime.clone()));
         if let Err(error) = spawned
-            && self.hub.log_quota().take(now)
+            && inner.log_quota.take(now)
         {
             log!(
-                WARN,
+                server WARN,
                 "closed a connection that there is no task for: {error}"
             );
         }
@@ -234,7 +361,7 @@ where
         let error = match listener.accept().await {
             Ok(incoming) => {
                 if warned {
-                    log!(INFO, failures, "accepting again");
+                    log!(server INFO, failures, "accepting again");
                 }
                 (pause, failures, warned) = (FIRST_PAUSE, 0, false);
                 shared.serve(incoming, wire.clone());
@@ -251,8 +378,7 @@ where
             continue;
         }
         if !warned {
-            log!(
-                WARN,
+            log!(server WARN,
                 "cannot accept connections for now, and will go on trying: {error}"
             );
             warned = true;

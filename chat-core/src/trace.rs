@@ -5,11 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Logs an event under the target `chinwag`.
+/// Logs an event under the target `chinwag::AREA`: `server`, `connection`, `room` or `hook`.
 macro_rules! log {
-    ($level:ident, $($event:tt)*) => {{
+    ($area:ident $level:ident, $($event:tt)*) => {{
         #[cfg(feature = "tracing")]
-        tracing::event!(target: "chinwag", tracing::Level::$level, $($event)*);
+        tracing::event!(
+            target: concat!("chinwag::", stringify!($area)),
+            tracing::Level::$level,
+            $($event)*
+        );
     }};
 }
 
@@ -36,7 +40,7 @@ impl LogQuota {
         if window.began.is_none_or(is_over) {
             if window.skipped > 0 {
                 log!(
-                    WARN,
+                    server WARN,
                     "{} doings of peers were too many to be logged",
                     window.skipped
                 );

@@ -54,6 +54,7 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
     let hub = Hub::builder()
         .limits(limits)
         .timeouts(config.timeouts)
+        .rates(chinwag::Rates::unlimited())
         .build();
     let server = bound
         .into_iter()

@@ -121,7 +121,7 @@ fn serve<N: Network>(runtime: N, args: &Args) -> Result<Tally, Failure> {
         let addr = listener.local_addr()?;
         let mut tally = Ok(Tally::default());
         let users = async { tally = run(&runtime, addr, args, stopped.shared()).await };
-        Server::new(Hub::new())
+        Server::new(Hub::builder().rates(chinwag::Rates::unlimited()).build())
             .listen(listener, Line::default())
             .run_until(users, runtime.clone())
             .await?;

@@ -21,3 +21,9 @@ mod runtime;
 pub use net::{Link, MemoryListener, MemoryNet, MemoryStream};
 pub use peer::Peer;
 pub use runtime::{VirtualRuntime, VirtualSleep};
+
+/// The beginning of a hub that takes whatever comes, as fast as it comes: what a test asks for is not what a
+/// person types.
+pub fn unthrottled() -> chinwag_core::HubBuilder {
+    chinwag_core::Hub::builder().rates(chinwag_core::Rates::unlimited())
+}

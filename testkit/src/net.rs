@@ -123,6 +123,25 @@ impl MemoryNet {
     ///
     /// [`io::ErrorKind::ConnectionRefused`] if nobody listens there.
     pub fn try_connect(&self, name: &str, link: Link) -> io::Result<MemoryStream> {
+        self.connect_as(name, link, Addr::Memory)
+    }
+
+    /// Connects to `name` with a plain [`Link`], as somebody at `addr`.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens there.
+    pub fn connect_from(&self, name: &str, addr: Addr) -> MemoryStream {
+        self.connect_as(name, Link::default(), |_| addr)
+            .expect("somebody listens")
+    }
+
+    fn connect_as(
+        &self,
+        name: &str,
+        link: Link,
+        from: impl FnOnce(u64) -> Addr,
+    ) -> io::Result<MemoryStream> {
         let mut state = lock(&self.state);
         state.next += 1;
         let number = state.next;
@@ -135,7 +154,7 @@ impl MemoryNet {
         if backlog.closed {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        backlog.push(Ok((theirs, number)));
+        backlog.push(Ok((theirs, from(number))));
         Ok(ours)
     }
 
@@ -155,13 +174,13 @@ impl fmt::Debug for MemoryNet {
 
 #[derive(Default)]
 struct Backlog {
-    waiting: VecDeque<io::Result<(MemoryStream, u64)>>,
+    waiting: VecDeque<io::Result<(MemoryStream, Addr)>>,
     acceptor: Option<Waker>,
     closed: bool,
 }
 
 impl Backlog {
-    fn push(&mut self, incoming: io::Result<(MemoryStream, u64)>) {
+    fn push(&mut self, incoming: io::Result<(MemoryStream, Addr)>) {
         self.waiting.push_back(incoming);
         if let Some(acceptor) = self.acceptor.take() {
             acceptor.wake();
@@ -179,7 +198,7 @@ impl Listener for MemoryListener {
     type Io = MemoryStream;
 
     async fn accept(&mut self) -> io::Result<Incoming<MemoryStream>> {
-        let (io, number) = poll_fn(|cx| {
+        let (io, from) = poll_fn(|cx| {
             let mut backlog = lock(&self.backlog);
             match backlog.waiting.pop_front() {
                 Some(incoming) => Poll::Ready(incoming),
@@ -190,7 +209,7 @@ impl Listener for MemoryListener {
             }
         })
         .await?;
-        Ok(Incoming::new(io, Addr::Memory(number)))
+        Ok(Incoming::new(io, from))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {

@@ -22,27 +22,60 @@ impl Chat {
     /// Runs `test` against a chat around `hub`, with the order of events drawn from each of a few
     /// seeds. When it is over and its peers are gone, nothing may be left.
     pub(crate) fn run<F: Future<Output = ()>>(hub: impl Fn() -> Hub, test: impl Fn(Chat) -> F) {
-        for seed in 0..8 {
-            let chat = Chat {
-                hub: hub(),
-                rt: VirtualRuntime::new(seed),
-                net: MemoryNet::new(),
-            };
-            chat.rt.spawn(chat.server()).unwrap();
-            let settled = async {
-                chat.rt.settle().await;
-                test(chat.clone()).await;
-                // Longer than the longest flush and linger.
-                chat.rt.sleep(std::time::Duration::from_secs(10)).await;
-            };
-            chat.rt.block_on(settled);
-            assert!(chat.hub.users().is_empty(), "seed {seed}: a name is left");
-            assert_eq!(
-                chat.hub.connections(),
-                0,
-                "seed {seed}: a connection is left"
-            );
+        Self::run_orders(8, hub, test);
+    }
+
+    /// Like [`run`](Self::run), with so many orders.
+    pub(crate) fn run_orders<F: Future<Output = ()>>(
+        orders: u64,
+        hub: impl Fn() -> Hub,
+        test: impl Fn(Chat) -> F,
+    ) {
+        for seed in 0..orders {
+            let rt = VirtualRuntime::new(seed);
+            Self::run_once(seed, rt, hub(), &test);
         }
+    }
+
+    /// Like [`run`](Self::run), with a hub that needs the runtime, and what the test needs beside it.
+    pub(crate) fn run_with<T: Clone>(
+        hub: impl Fn(&VirtualRuntime) -> (Hub, T),
+        test: impl AsyncFn(Chat, T),
+    ) {
+        for seed in 0..8 {
+            let rt = VirtualRuntime::new(seed);
+            let (hub, extra) = hub(&rt);
+            Self::run_once(seed, rt, hub, |chat| test(chat, extra.clone()));
+        }
+    }
+
+    fn run_once<F: Future<Output = ()>>(
+        seed: u64,
+        rt: VirtualRuntime,
+        hub: Hub,
+        test: impl Fn(Chat) -> F,
+    ) {
+        let chat = Chat {
+            hub,
+            rt,
+            net: MemoryNet::new(),
+        };
+        chat.rt.spawn(chat.server()).unwrap();
+        let settled = async {
+            chat.rt.settle().await;
+            test(chat.clone()).await;
+            // Longer than the longest flush and linger, and than a hook may take.
+            chat.rt.sleep(std::time::Duration::from_secs(20)).await;
+        };
+        chat.rt.block_on(settled);
+        assert!(chat.hub.users().is_empty(), "seed {seed}: a name is left");
+        assert!(chat.hub.rooms().is_empty(), "seed {seed}: a room is left");
+        assert_eq!(chat.hub.stats().queue_bytes, 0, "seed {seed}");
+        assert_eq!(
+            chat.hub.connections(),
+            0,
+            "seed {seed}: a connection is left"
+        );
     }
 
     fn server(&self) -> impl Future<Output = ()> + use<> {

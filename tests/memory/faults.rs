@@ -22,12 +22,12 @@ fn seconds(seconds: u64) -> Duration {
 
 fn small_mailboxes() -> Hub {
     let limits = Limits::builder().mailbox_bytes(64 * 1024).build().unwrap();
-    Hub::builder().limits(limits).build()
+    chinwag_testkit::unthrottled().limits(limits).build()
 }
 
 #[test]
 fn who_never_registers_is_closed_in_time() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut silent = chat.line();
         let mut busy = chat.line();
         for _ in 0..29 {
@@ -49,7 +49,7 @@ fn who_never_registers_is_closed_in_time() {
 #[test]
 fn a_flood_without_a_name_is_closed_in_time_too() {
     for garbage in ["x".repeat(1000), "ping\n".repeat(200)] {
-        Chat::run(Hub::new, async |chat| {
+        Chat::run(crate::unthrottled, async |chat| {
             let more_than_one_poll_reads = Link {
                 capacity: 1 << 20,
                 ..Link::default()
@@ -74,7 +74,7 @@ fn a_flood_without_a_name_is_closed_in_time_too() {
 /// A socket that is closed with bytes unread is reset, and the last words are lost.
 #[test]
 fn the_good_bye_survives_late_bytes() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut ada = chat.user("ada").await;
         ada.send(format!("quit\n{}", "late\n".repeat(10_000))).await;
         chat.rt.settle().await;
@@ -84,7 +84,7 @@ fn the_good_bye_survives_late_bytes() {
 
 #[test]
 fn the_end_is_told_at_once() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut ada = chat.user("ada").await;
         let from = chat.rt.elapsed();
         ada.ask("quit", "bye").await;
@@ -98,7 +98,7 @@ fn the_end_is_told_at_once() {
 
 #[test]
 fn who_is_silent_for_an_hour_is_closed_and_who_speaks_is_not() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut gone = chat.user("gone").await;
         let mut here = chat.user("here").await;
         for minutes in (0..180).step_by(20) {
@@ -116,7 +116,9 @@ fn who_is_silent_for_an_hour_is_closed_and_who_speaks_is_not() {
 fn without_timeouts_nobody_is_closed() {
     let hub = || {
         let timeouts = Timeouts::builder().register(None).idle(None).build();
-        Hub::builder().timeouts(timeouts.unwrap()).build()
+        chinwag_testkit::unthrottled()
+            .timeouts(timeouts.unwrap())
+            .build()
     };
     Chat::run(hub, async |chat| {
         let mut quiet = chat.line();
@@ -267,7 +269,7 @@ fn two_who_flood_each_other_lock_nobody_else_up() {
 
 #[test]
 fn requests_whose_replies_are_never_read_stop_being_read() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut ada = chat.user("ada").await;
         let mut flood = chat.line_over(Link {
             capacity: 4096,
@@ -295,7 +297,11 @@ fn until_told<F: Future<Output = Duration>>(
     took: std::ops::Range<Duration>,
 ) {
     for seed in 0..20 {
-        let (rt, net, hub) = (VirtualRuntime::new(seed), MemoryNet::new(), Hub::new());
+        let (rt, net, hub) = (
+            VirtualRuntime::new(seed),
+            MemoryNet::new(),
+            chinwag_testkit::unthrottled().build(),
+        );
         let (stop, stopped) = oneshot::channel::<()>();
         let server = Server::new(hub.clone())
             .listen(net.listen("line"), Line::default())
@@ -365,7 +371,11 @@ fn a_shutdown_ends_by_its_deadline_whatever_the_peers_do() {
 
 #[test]
 fn dropping_the_server_closes_everything_at_once() {
-    let (rt, net, hub) = (VirtualRuntime::new(1), MemoryNet::new(), Hub::new());
+    let (rt, net, hub) = (
+        VirtualRuntime::new(1),
+        MemoryNet::new(),
+        chinwag_testkit::unthrottled().build(),
+    );
     let server = Server::new(hub.clone())
         .listen(net.listen("line"), Line::default())
         .run_until(pending::<()>(), rt.clone());
@@ -391,13 +401,15 @@ fn dropping_the_server_closes_everything_at_once() {
 #[test]
 fn a_server_without_a_listener_says_so() {
     let rt = VirtualRuntime::new(1);
-    let result = rt.block_on(Server::new(Hub::new()).run_until(pending::<()>(), rt.clone()));
+    let result = rt.block_on(
+        Server::new(chinwag_testkit::unthrottled().build()).run_until(pending::<()>(), rt.clone()),
+    );
     assert!(matches!(result, Err(ServerError::NoListener)));
 }
 
 #[test]
 fn accept_errors_end_nothing_and_are_not_retried_in_a_hurry() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut ada = chat.user("ada").await;
         let too_many_open_files = || io::Error::from_raw_os_error(24);
         for _ in 0..10 {
@@ -424,7 +436,7 @@ fn accept_errors_end_nothing_and_are_not_retried_in_a_hurry() {
 fn one_connection_too_many_is_told_so() {
     let hub = || {
         let limits = Limits::builder().max_connections(2).build().unwrap();
-        Hub::builder().limits(limits).build()
+        chinwag_testkit::unthrottled().limits(limits).build()
     };
     Chat::run(hub, async |chat| {
         let mut ada = chat.user("ada").await;
@@ -476,7 +488,7 @@ impl Wire for Fragile {
 
 /// A server that speaks the fragile wire under the name `line`, in a task that runs until the test ends.
 fn fragile_server(rt: &VirtualRuntime, net: &MemoryNet) {
-    let server = Server::new(Hub::new())
+    let server = Server::new(chinwag_testkit::unthrottled().build())
         .listen(net.listen("line"), Fragile)
         .run_until(pending::<()>(), rt.clone());
     rt.spawn(async move { server.await.unwrap() }).unwrap();
@@ -506,7 +518,10 @@ fn a_panic_costs_its_own_connection_only() {
 #[test]
 fn servers_of_one_hub_meet_and_those_of_two_never_do() {
     let (rt, net) = (VirtualRuntime::new(1), MemoryNet::new());
-    let (one, two) = (Hub::new(), Hub::new());
+    let (one, two) = (
+        chinwag_testkit::unthrottled().build(),
+        chinwag_testkit::unthrottled().build(),
+    );
     for (hub, name) in [(&one, "a"), (&one, "b"), (&two, "c")] {
         let server = Server::new(hub.clone())
             .listen(net.listen(name), Line::default())
@@ -530,7 +545,7 @@ fn servers_of_one_hub_meet_and_those_of_two_never_do() {
 
 #[test]
 fn a_peer_that_is_reset_is_forgotten() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut ada = chat.user("ada").await;
         for _ in 0..100 {
             let bob = chat.user("bob").await;
@@ -621,7 +636,11 @@ fn a_slow_reader_is_waited_for_while_it_reads() {
 /// in the middle of it.
 #[test]
 fn a_long_list_takes_no_room_and_is_not_interrupted() {
-    let (rt, net, hub) = (VirtualRuntime::new(1), MemoryNet::new(), Hub::new());
+    let (rt, net, hub) = (
+        VirtualRuntime::new(1),
+        MemoryNet::new(),
+        chinwag_testkit::unthrottled().build(),
+    );
     let (stop, stopped) = oneshot::channel::<()>();
     let server = Server::new(hub)
         .listen(net.listen("line"), Line::default())
@@ -671,7 +690,7 @@ fn a_long_list_takes_no_room_and_is_not_interrupted() {
 fn a_message_larger_than_half_a_mailbox_waits_like_any_other() {
     let hub = || {
         let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
-        Hub::builder().limits(limits).build()
+        chinwag_testkit::unthrottled().limits(limits).build()
     };
     Chat::run(hub, async |chat| {
         let narrow = Link {
@@ -697,7 +716,7 @@ fn a_message_larger_than_half_a_mailbox_waits_like_any_other() {
 /// A network that stands still for a while costs nobody a message, if the mailbox has room for that long.
 #[test]
 fn a_stalled_link_loses_nothing() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut ada = chat.user("ada").await;
         let mut bob = chat.user("bob").await.into_inner();
         bob.stall();

@@ -1,7 +1,5 @@
 //! The original protocol from outside.
 
-use chinwag::Hub;
-
 use crate::chat::{Chat, MemoryPeer};
 
 /// Sends one command, and lets the server read it before the next.
@@ -19,7 +17,7 @@ async fn ask(chat: &Chat, peer: &mut MemoryPeer, command: &str, answer: &str) {
 
 #[test]
 fn byte_for_byte() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let (mut ada, mut bob) = (chat.seed(), chat.seed());
         // With no names there is nothing to send.
         send(&chat, &mut ada, "list,friends").await;
@@ -38,7 +36,7 @@ fn byte_for_byte() {
 
 #[test]
 fn only_register_is_answered_with_an_error() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let _taken = chat.user("Taken").await;
         let mut ada = chat.seed();
         for silent in ["chat,ada", "nonsense", "chat", "\u{1}", "\n"] {
@@ -59,7 +57,7 @@ fn only_register_is_answered_with_an_error() {
 
 #[test]
 fn both_wires_meet_in_one_chat() {
-    Chat::run(Hub::new, async |chat| {
+    Chat::run(crate::unthrottled, async |chat| {
         let mut old = chat.seed();
         ask(&chat, &mut old, "register,old", "ack").await;
         let mut new = chat.user("new").await;

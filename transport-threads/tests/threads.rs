@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use chinwag_core::{Hub, Listener, Runtime, Server, sockets::Network, wire::Line};
+use chinwag_core::{Listener, Runtime, Server, sockets::Network, wire::Line};
 use chinwag_testkit::{Peer, conformance::in_time};
 use chinwag_transport_threads::{TcpListener, ThreadRuntime, block_on};
 use futures::{
@@ -40,7 +40,8 @@ fn there_are_no_more_connections_than_threads() {
         let rt = ThreadRuntime::builder().max_threads(8).build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let server = Server::new(Hub::new()).listen(listener, Line::default());
+        let server =
+            Server::new(chinwag_testkit::unthrottled().build()).listen(listener, Line::default());
         let users = users_on_eight_threads(&rt, addr);
         server.run_until(users, rt.clone()).await.unwrap();
         threads_left(&rt, 0).await;

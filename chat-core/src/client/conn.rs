@@ -16,19 +16,12 @@ use futures::{
 };
 use memchr::memchr;
 
-use super::{ClientBuilder, ClientError, ProtocolError, Received, waiters::News};
-
-/// The reply to a request: the names that were asked for, or none if it is only acknowledged.
-pub(super) type Answer = Result<Vec<String>, ClientError>;
-
-/// A request that has a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Request {
-    Register,
-    List,
-    Ping,
-    Quit,
-}
+use super::{
+    ClientBuilder, ClientError, ProtocolError, Received,
+    received::event_line,
+    replies::{Answer, Request, error_line},
+    waiters::News,
+};
 
 /// What one [`turn`](Conn::turn) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +55,7 @@ pub(super) struct Conn<Io> {
     searched: usize,
     /// The requests without a reply, in the order in which the server will reply.
     pending: VecDeque<Pending>,
-    /// Whether a chat was queued after the last request.
+    /// Whether a chat, to a user or a room, was queued after the last request.
     chatted: bool,
     /// Whether this client has the name `bye`, so that a list may be just that.
     is_bye: bool,
@@ -79,7 +72,7 @@ struct Pending {
     after_chat: bool,
     /// Where the reply goes. Nobody polls the other end: it has no waker that could be woken under the
     /// lock, and is looked at when its owner is woken for other reasons.
-    reply: oneshot::Sender<Answer>,
+    reply: Option<oneshot::Sender<Answer>>,
 }
 
 /// How many bytes may wait to be written.
@@ -164,23 +157,38 @@ impl<Io> Conn<Io> {
             return Poll::Ready(Err(ClientError::InboxFull));
         }
         if reply.is_none() && self.has_room(line) && self.pending.len() < MAX_PENDING {
+            if self.chatted && request.is_like_chat() {
+                self.queue_request(Request::Fence, "ping\n", None);
+            }
             let (sender, receiver) = oneshot::channel();
-            self.pending.push_back(Pending {
-                request,
-                is_for_bye: line == "register,bye\n",
-                after_chat: mem::take(&mut self.chatted),
-                reply: sender,
-            });
-            self.queue(line);
+            self.queue_request(request, line, Some(sender));
             *reply = Some(receiver);
         }
         Poll::Pending
     }
 
+    fn queue_request(
+        &mut self,
+        request: Request,
+        line: &str,
+        reply: Option<oneshot::Sender<Answer>>,
+    ) {
+        let name = line.strip_prefix("register,").unwrap_or_default();
+        self.pending.push_back(Pending {
+            request,
+            is_for_bye: name
+                .strip_prefix("bye")
+                .is_some_and(|rest| rest.starts_with([',', '\n'])),
+            after_chat: mem::take(&mut self.chatted),
+            reply,
+        });
+        self.queue(line);
+    }
+
     /// Takes the next event from the inbox; the end comes after all of them.
     pub(super) fn poll_event(&mut self) -> Poll<Result<Received, ClientError>> {
         if let Some(event) = self.inbox.pop_front() {
-            self.inbox_bytes -= cost(&event);
+            self.inbox_bytes -= event.cost();
             self.taken += 1;
             return Poll::Ready(Ok(event));
         }
@@ -208,15 +216,15 @@ impl<Io> Conn<Io> {
     }
 
     fn deliver(&mut self, event: Received) {
-        self.inbox_bytes += cost(&event);
+        self.inbox_bytes += event.cost();
         self.inbox.push_back(event);
     }
 
     /// Answers the request whose turn it is.
     fn answer(&mut self, answer: Answer) {
-        if let Some(front) = self.pending.pop_front() {
+        if let Some(reply) = self.pending.pop_front().and_then(|front| front.reply) {
             // It fails if nobody waits for it any more.
-            let _ = front.reply.send(answer);
+            let _ = reply.send(answer);
         }
     }
 
@@ -265,55 +273,41 @@ impl<Io> Conn<Io> {
         let line = str::from_utf8(line).map_err(|_| ProtocolError::NotUtf8)?;
         if let Some((code, explanation)) = error_line(line) {
             let (code, explanation) = (code.to_owned(), explanation.to_owned());
-            match self.is_answer(&code) {
+            match self.is_answer(&code, &explanation) {
                 true => self.answer(Err(ClientError::Refused { code, explanation })),
                 false => self.deliver(Received::Refused { code, explanation }),
             }
-        } else if let Some((from, text)) = message_line(line) {
-            let (from, text) = (from.to_owned(), text.to_owned());
-            self.deliver(Received::Message { from, text });
+        } else if let Some(event) = event_line(line) {
+            self.deliver(event);
         } else {
-            match (self.pending.front().map(|front| front.request), line) {
-                // First, because somebody may be called `ack`, `pong` or `bye`. But a list holds one's own
-                // name, so that `bye` alone is the end of the server, unless one is called so.
-                (Some(Request::List), names) if names != "bye" || self.is_bye => {
-                    let names = names_line(names).ok_or_else(|| unexpected(names))?;
-                    self.answer(Ok(names));
+            let front = self.pending.front();
+            let request = front.map(|front| front.request);
+            let is_for_bye = front.is_some_and(|front| front.is_for_bye);
+            match request.and_then(|request| request.reply(line, self.is_bye)) {
+                Some(reply) => {
+                    self.answer(Ok(reply));
+                    match request {
+                        Some(Request::Register) => self.is_bye = is_for_bye,
+                        Some(Request::Quit) => self.end(ClientError::Closed),
+                        _ => {}
+                    }
                 }
-                (Some(Request::Register), "ack") => {
-                    self.is_bye = self.pending.front().is_some_and(|front| front.is_for_bye);
-                    self.answer(Ok(Vec::new()));
-                }
-                (Some(Request::Ping), "pong") => self.answer(Ok(Vec::new())),
-                (Some(Request::Quit), "bye") => {
-                    self.answer(Ok(Vec::new()));
-                    self.end(ClientError::Closed);
-                }
-                (_, "bye") => {
+                None if line == "bye" => {
                     self.deliver(Received::Bye);
                     self.end(ClientError::Closed);
                 }
-                (_, line) => return Err(unexpected(line)),
+                None => return Err(unexpected(line)),
             }
         }
         Ok(())
     }
 
-    /// Whether an error with this code answers the request whose turn it is. The line does not say.
-    fn is_answer(&self, code: &str) -> bool {
-        let Some(front) = self.pending.front() else {
-            return false;
-        };
-        match code {
-            // Of all lines that this client sends, only a chat is refused with these.
-            "no-such-user" | "not-registered" | "too-long" => false,
-            // Nothing was asked; the connection ends.
-            "timed-out" => false,
-            "name-taken" | "bad-name" | "denied" | "full" => front.request == Request::Register,
-            // It may be either. Chats are by far the more frequent.
-            "rate-limited" => !front.after_chat,
-            _ => true,
-        }
+    /// Whether an error answers the request whose turn it is.
+    fn is_answer(&self, code: &str, explanation: &str) -> bool {
+        self.pending.front().is_some_and(|front| {
+            let may_be_chat = front.after_chat || front.request == Request::Fence;
+            front.request.may_be_refused(code, explanation, may_be_chat)
+        })
     }
 }
 
@@ -414,41 +408,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Conn<Io> {
     }
 }
 
-/// `error,CODE,explanation`; an explanation has several words, which is how it differs from names.
-fn error_line(line: &str) -> Option<(&str, &str)> {
-    let (code, explanation) = line.strip_prefix("error,")?.split_once(',')?;
-    (!code.contains(' ') && explanation.contains(' ')).then_some((code, explanation))
-}
-
-/// `NAME says TEXT`.
-fn message_line(line: &str) -> Option<(&str, &str)> {
-    let (from, rest) = line.split_once(' ')?;
-    let text = rest.strip_prefix("says ")?;
-    (!from.is_empty() && !from.contains(',')).then_some((from, text))
-}
-
-/// Names, separated by commas.
-fn names_line(line: &str) -> Option<Vec<String>> {
-    if line.is_empty() {
-        return Some(Vec::new());
-    }
-    let is_name = |name: &str| !name.is_empty() && !name.contains(' ');
-    line.split(',')
-        .map(|name| is_name(name).then(|| name.to_owned()))
-        .collect()
-}
-
 fn unexpected(line: &str) -> ProtocolError {
     let start = line.chars().take(80).collect();
     ProtocolError::Unexpected { start }
-}
-
-/// About how many bytes of memory an event holds.
-fn cost(event: &Received) -> usize {
-    let text = match event {
-        Received::Message { from, text } => from.len() + text.len(),
-        Received::Refused { code, explanation } => code.len() + explanation.len(),
-        Received::Bye => 0,
-    };
-    text + size_of::<Received>()
 }

@@ -1,9 +1,11 @@
 //! The client against a server that the test plays by hand, and against random ones.
 
 mod fake;
+mod rooms;
 
 use std::{
-    cell::Cell, collections::VecDeque, error::Error, future::Future, rc::Rc, sync::atomic::Ordering,
+    cell::Cell, collections::VecDeque, error::Error, future::Future, io, rc::Rc,
+    sync::atomic::Ordering,
 };
 
 use futures::{FutureExt, StreamExt, task::noop_waker_ref};
@@ -453,14 +455,15 @@ fn a_server_that_breaks_the_protocol_is_left() {
         "ack",
         "ada",
         "ada,bob",
-        "ada says",
         "ada  says x",
         " says x",
         "a,b says x",
         "error,x,y",
         "error,no code,a b",
         "pong ",
-        "#room ada joined",
+        "#room",
+        "topic,#room,text",
+        "missed,5",
         "a\x1bb",
     ] {
         let (_, ping, item) = after(format!("{line}\npong\n").as_bytes(), |_| ());
@@ -498,7 +501,7 @@ fn the_longest_reply_is_read() {
 
 #[test]
 fn a_list_asks_for_names() {
-    for line in ["a,,b", ",", "a,", "a b", "a,b c"] {
+    for line in ["a,,b", ",", "a,", "#a", "a,b c"] {
         let (far, client) = connect();
         let list = Task::waiting(client.list());
         far.say(format!("{line}\n"));
@@ -635,6 +638,8 @@ fn futures_and_handles_may_move_between_threads() {
     is_send(&client.register("ada"));
     is_send(&client.list());
     is_send(&client.send("bob", "hi"));
+    is_send(&client.say("#r", "hi"));
+    is_send(&client.whois("bob"));
     is_send(&client.quit());
 }
 

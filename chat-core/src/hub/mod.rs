@@ -1,25 +1,52 @@
-//! Where everybody meets: names, and what one connection sends to another.
+//! Where everybody meets: names and rooms, and what one connection sends to another.
 
+mod counters;
+mod effects;
+mod hold;
+mod local;
 mod mailbox;
 mod names;
+mod room;
+mod room_handle;
 mod roster;
-
+mod seat;
 mod user;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::{
+    channel::oneshot,
+    future::{FutureExt, Shared},
+};
 
 use crate::{
-    config::{Limits, Timeouts},
-    connections::Places,
-    model::UserName,
+    addresses::Addresses,
+    config::{Limits, Rates, SlowReader, TakenName, Timeouts},
+    connections::{Connections, Places},
+    error::HubError,
+    model::{ErrorCode, Event, QuitReason, RoomName, UserName},
+    plug::{Authenticator, Policy, one_line},
     trace::LogQuota,
 };
 
-pub(crate) use mailbox::{CloseReason, Hold, Mailbox, wake_all};
+pub(crate) use counters::Counters;
+pub use counters::Stats;
+pub(crate) use effects::{Effects, discard};
+pub(crate) use hold::HoldBack;
+pub use local::{LocalUser, LocalUserBuilder};
+use mailbox::Manner;
+pub(crate) use mailbox::{CloseReason, Item, Mailbox};
 use names::NameMap;
-pub(crate) use roster::Position;
-use roster::Roster;
-pub(crate) use user::{Sent, User};
+use room::Room;
+pub(crate) use room::Stop;
+pub use room_handle::RoomHandle;
+use roster::{Position, Roster};
+pub(crate) use seat::{Listing, Seat};
+use user::Entry;
 
 /// One chat: everyone who is connected to it can reach everyone else.
 ///
@@ -27,50 +54,239 @@ pub(crate) use user::{Sent, User};
 /// no task. Any number of [`Server`](crate::Server)s may serve one hub, on any mix of runtimes and wires;
 /// two hubs in one program never meet.
 ///
+/// Its methods never wait, and may be called from anywhere, also from within an async task.
+///
 /// ```
 /// # extern crate chinwag_core as chinwag;
 /// use chinwag::{Hub, Limits};
 ///
 /// let limits = Limits::builder().max_connections(1_000).build()?;
 /// let hub = Hub::builder().limits(limits).build();
-/// assert!(hub.users().is_empty());
-/// # Ok::<(), chinwag::ConfigError>(())
+///
+/// hub.open_room("#news")?;
+/// let mut bot = hub.connect("helper")?;
+/// bot.join("#news")?;
+/// hub.publish("#news", "we are open")?;
+/// assert_eq!(hub.members("#news")?, ["helper"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Hub {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    names: NameMap<Arc<Mailbox>>,
-    roster: Roster,
-    limits: Limits,
-    timeouts: Timeouts,
-    places: Arc<Places>,
-    log_quota: LogQuota,
+/// What the clones of a hub share.
+pub(crate) struct Inner {
+    names: NameMap<UserName, Entry>,
+    roster: Roster<UserName>,
+    rooms: NameMap<RoomName, Arc<Room>>,
+    room_list: Roster<RoomName>,
+    room_places: Arc<Places>,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) rates: Rates,
+    taken_name: TakenName,
+    slow_reader: SlowReader,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) policy: Option<Arc<dyn Policy>>,
+    pub(crate) places: Arc<Places>,
+    pub(crate) addresses: Arc<Addresses>,
+    /// The in-process users, so that they can be told to end.
+    locals: Arc<Connections>,
+    pub(crate) log_quota: LogQuota,
+    pub(crate) counters: Counters,
+    #[cfg(feature = "metrics")]
+    recorded: crate::metrics::Recorded,
+    clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
+    close: Mutex<Option<oneshot::Sender<Duration>>>,
+    pub(crate) closing: Closing,
 }
 
+/// Completes when the hub, or a server, is to end, with how long that may take.
+pub(crate) type Closing = Shared<oneshot::Receiver<Duration>>;
+
 impl Hub {
-    /// Starts from the default limits and timeouts.
+    /// Starts from the default limits, timeouts and rates.
     pub fn builder() -> HubBuilder {
         HubBuilder::default()
     }
 
-    /// A hub with the default limits and timeouts.
+    /// A hub with the default limits, timeouts and rates.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
+    /// An in-process user called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::BadName`], [`HubError::NameTaken`] and, after [`close`](Self::close),
+    /// [`HubError::Closed`].
+    pub fn connect(&self, name: &str) -> Result<LocalUser, HubError> {
+        self.local_user().connect(name)
+    }
+
+    /// An in-process user with settings of its own.
+    pub fn local_user(&self) -> LocalUserBuilder {
+        LocalUserBuilder::new(self.clone())
+    }
+
+    /// Sends `text` to all members of `room`, as the program. Returns the number of the message in the room.
+    ///
+    /// A line end or NUL in `text` becomes a space. The program is not held back for readers who are behind;
+    /// those whose mailboxes are full are treated as their [`SlowReader`] policy says.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`] and [`HubError::BadName`].
+    pub fn publish(&self, room: &str, text: &str) -> Result<u64, HubError> {
+        self.room(room)?.publish(text)
+    }
+
+    /// Sends `text` to whoever has the name `to`, as the program; like [`publish`](Self::publish).
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchUser`].
+    pub fn tell(&self, to: &str, text: &str) -> Result<(), HubError> {
+        let devices = self.inner.names.get(to, |entry| entry.devices.clone());
+        let devices = devices.ok_or(HubError::NoSuchUser)?;
+        let mut effects = Effects::default();
+        let text: Arc<str> = one_line(text).into();
+        for device in devices.as_slice() {
+            let event = Event::Direct {
+                from: None,
+                text: text.clone(),
+            };
+            let _ = effects.push(device, Item::Own(event), Manner::Urgent);
+        }
+        Ok(())
+    }
+
     /// The names of all users, in the order in which they were registered.
     pub fn users(&self) -> Vec<UserName> {
-        let roster = &self.inner.roster;
-        let (names, _) = roster.page(Position::default(), roster.end(), usize::MAX);
-        names
+        all(&self.inner.roster)
+    }
+
+    /// The names of all rooms, in the order in which they were made.
+    pub fn rooms(&self) -> Vec<RoomName> {
+        all(&self.inner.room_list)
+    }
+
+    /// The names of the members of `room`, in the order in which they joined.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`] and [`HubError::BadName`].
+    pub fn members(&self, room: &str) -> Result<Vec<UserName>, HubError> {
+        let members = self.room(room)?.members();
+        Ok(members.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The room `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`] and [`HubError::BadName`].
+    pub fn room(&self, name: &str) -> Result<RoomHandle, HubError> {
+        Ok(RoomHandle::new(
+            self.inner.clone(),
+            self.inner.existing_room(name)?,
+        ))
+    }
+
+    /// The room `name`, made if there is none, and permanent: it stays when it is empty, and nobody owns it
+    /// for having come first.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::BadName`], and [`HubError::TooManyRoomsInAll`].
+    pub fn open_room(&self, name: &str) -> Result<RoomHandle, HubError> {
+        let name: RoomName = name.parse()?;
+        loop {
+            let room = self.inner.room(&name)?;
+            let mut locked = room.lock();
+            if !locked.is_gone() {
+                locked.set_permanent(true);
+                drop(locked);
+                return Ok(RoomHandle::new(self.inner.clone(), room));
+            }
+            drop(locked);
+            self.inner.forget(&room);
+        }
+    }
+
+    /// Puts the user `name` out of the chat: out of all rooms at once, and all their connections are closed
+    /// after they were told `reason`. In-process users' streams end.
+    ///
+    /// It does not keep them from coming back; an [`Authenticator`] or [`Policy`] can.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchUser`].
+    pub fn kick(&self, name: &str, reason: &str) -> Result<(), HubError> {
+        let user = self.inner.user(name).ok_or(HubError::NoSuchUser)?;
+        let mut effects = Effects::default();
+        let devices = self.inner.quit(&user, QuitReason::Kicked, &mut effects);
+        let reason: Box<str> = format!("you were put out: {}", one_line(reason)).into();
+        for device in devices {
+            let event = Event::error(None, ErrorCode::Kicked, reason.clone());
+            let _ = effects.push(&device, Item::Own(event), Manner::Urgent);
+            effects.add_wake(device.close(CloseReason::Kicked));
+        }
+        Ok(())
+    }
+
+    /// Ends the chat: every server of it shuts down as if its signal had come, but with `within` for its
+    /// shutdown, and every in-process user's stream ends. Nobody can connect any more.
+    ///
+    /// It does not wait; the servers' futures complete when their connections are closed.
+    pub fn close(&self, within: Duration) {
+        let close = self.inner.close.lock();
+        let close = close.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(close) = close {
+            // Nobody listens if there is no server.
+            let _ = close.send(within);
+        }
+        self.inner.locals.close(CloseReason::Shutdown);
     }
 
     /// How many connections there are, registered or not, those included that are just being closed.
     pub fn connections(&self) -> usize {
         self.inner.places.taken()
+    }
+
+    /// What there is, and what has happened so far. Cheap enough to be called each second: it looks at each
+    /// user once, and locks nothing for long.
+    ///
+    /// The numbers are read one after the other, while the chat goes on.
+    pub fn stats(&self) -> Stats {
+        let inner = &self.inner;
+        let mut queue_bytes = 0;
+        inner.names.each(|entry| {
+            let devices = entry.devices.as_slice().iter();
+            queue_bytes += devices.map(|device| device.bytes()).sum::<usize>();
+        });
+        Stats {
+            connections: self.connections(),
+            users: inner.roster.len(),
+            rooms: inner.room_list.len(),
+            queue_bytes,
+            ..inner.counters.stats()
+        }
+    }
+
+    /// Records [`stats`](Self::stats) through the `metrics` facade. A [`Server`](crate::Server) does so every
+    /// five seconds; call it before the numbers are looked at to have them exact.
+    ///
+    /// Several hubs in one program add up. The names are `chinwag_connections`, `chinwag_users`,
+    /// `chinwag_rooms` and `chinwag_queue_bytes` (gauges); `chinwag_delivered_total`,
+    /// `chinwag_dropped_total` (`reason` is `missed` or `lost`), `chinwag_disconnected_total` (`reason` is
+    /// `slow`, `flooding` or `timed-out`), `chinwag_turned_away_total`, `chinwag_rate_limited_total` and
+    /// `chinwag_hook_failures_total` (counters); and `chinwag_hook_seconds` (a histogram, recorded at once).
+    #[cfg(feature = "metrics")]
+    pub fn record_metrics(&self) {
+        self.inner.recorded.record(self.stats());
     }
 
     /// The limits of this hub.
@@ -83,19 +299,64 @@ impl Hub {
         &self.inner.timeouts
     }
 
-    /// Adds a nameless user.
-    pub(crate) fn enter(&self) -> User {
-        User::new(self.inner.clone())
+    /// The rates of this hub.
+    pub fn rates(&self) -> &Rates {
+        &self.inner.rates
     }
 
-    /// How much of what peers do may be logged.
-    pub(crate) fn log_quota(&self) -> &LogQuota {
-        &self.inner.log_quota
+    /// Adds a connection.
+    pub(crate) fn enter(&self) -> Seat {
+        Seat::new(self.inner.clone(), self.inner.slow_reader)
     }
 
-    /// The places for connections.
-    pub(crate) fn places(&self) -> &Arc<Places> {
-        &self.inner.places
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+}
+
+fn all<N: Clone>(roster: &Roster<N>) -> Vec<N> {
+    let (names, _) = roster.page(Position::default(), roster.end(), usize::MAX);
+    names
+}
+
+impl Inner {
+    /// The room `name`, made if there is none. It may be gone by the time it is locked.
+    fn room(&self, name: &RoomName) -> Result<Arc<Room>, HubError> {
+        if let Some(room) = self.rooms.get(name.as_str(), Arc::clone) {
+            return Ok(room);
+        }
+        let full = HubError::TooManyRoomsInAll(self.limits.max_rooms());
+        let place = self.room_places.take().ok_or(full)?;
+        let made = self.rooms.claim(name, || {
+            let position = self.room_list.enter(name.clone(), None);
+            Arc::new(Room::new(name.clone(), position, place))
+        });
+        Ok(made.unwrap_or_else(|there| there))
+    }
+
+    /// Takes a room that is gone out of the rooms.
+    fn forget(&self, room: &Arc<Room>) {
+        self.rooms.remove(room.name(), |there| {
+            let is = Arc::ptr_eq(there, room);
+            if is {
+                self.room_list.leave(room.position());
+            }
+            is
+        });
+    }
+
+    /// The time, for in-process users.
+    fn now(&self) -> Instant {
+        match &self.clock {
+            Some(now) => now(),
+            #[expect(clippy::disallowed_methods, reason = "tests bring a clock")]
+            None => Instant::now(),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        let close = self.close.lock();
+        close.unwrap_or_else(PoisonError::into_inner).is_none()
     }
 }
 
@@ -111,16 +372,23 @@ impl fmt::Debug for Hub {
             .field("connections", &self.connections())
             .field("limits", &self.inner.limits)
             .field("timeouts", &self.inner.timeouts)
+            .field("rates", &self.inner.rates)
             .finish_non_exhaustive()
     }
 }
 
 /// Makes a [`Hub`].
 #[must_use]
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct HubBuilder {
     limits: Limits,
     timeouts: Timeouts,
+    rates: Rates,
+    taken_name: TakenName,
+    slow_reader: SlowReader,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    policy: Option<Arc<dyn Policy>>,
+    clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
 }
 
 impl HubBuilder {
@@ -136,17 +404,83 @@ impl HubBuilder {
         self
     }
 
+    /// How fast connections may come and ask for things.
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
+        self
+    }
+
+    /// What becomes of a request for a name that somebody has; refused unless set.
+    pub fn taken_name(mut self, policy: TakenName) -> Self {
+        self.taken_name = policy;
+        self
+    }
+
+    /// What becomes of a connection that does not read; disconnected unless set.
+    pub fn slow_reader(mut self, policy: SlowReader) -> Self {
+        self.slow_reader = policy;
+        self
+    }
+
+    /// Who says who may have which name.
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Who says what connections may do.
+    pub fn policy(mut self, policy: impl Policy) -> Self {
+        self.policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// What tells in-process users the time; the system's monotonic clock unless set. Connections are told it
+    /// by the [`Runtime`](crate::Runtime) that serves them; both must be the same clock.
+    pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(now));
+        self
+    }
+
     /// Makes the hub.
     pub fn build(self) -> Hub {
+        let (close, closing) = oneshot::channel();
         Hub {
             inner: Arc::new(Inner {
                 names: NameMap::new(),
                 roster: Roster::default(),
+                rooms: NameMap::new(),
+                room_list: Roster::default(),
+                room_places: Arc::new(Places::new(self.limits.max_rooms())),
                 limits: self.limits,
                 timeouts: self.timeouts,
+                rates: self.rates,
+                taken_name: self.taken_name,
+                slow_reader: self.slow_reader,
+                authenticator: self.authenticator,
+                policy: self.policy,
                 places: Arc::new(Places::new(self.limits.max_connections())),
+                addresses: Arc::default(),
+                locals: Arc::default(),
                 log_quota: LogQuota::default(),
+                counters: Counters::default(),
+                #[cfg(feature = "metrics")]
+                recorded: crate::metrics::Recorded::default(),
+                clock: self.clock,
+                close: Mutex::new(Some(close)),
+                closing: closing.shared(),
             }),
         }
+    }
+}
+
+impl fmt::Debug for HubBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubBuilder")
+            .field("limits", &self.limits)
+            .field("timeouts", &self.timeouts)
+            .field("rates", &self.rates)
+            .field("taken_name", &self.taken_name)
+            .field("slow_reader", &self.slow_reader)
+            .finish_non_exhaustive()
     }
 }

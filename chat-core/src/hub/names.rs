@@ -7,20 +7,20 @@ use std::{
 
 use hashbrown::{HashTable, hash_table::Entry};
 
-use crate::model::{UserName, name_hash};
+use crate::model::{Name, name_hash, same_name};
 
 /// A concurrent map whose keys are names, in whatever case.
 ///
 /// A name is hashed once, with the keyed hash of the standard library, because peers choose names.
 #[derive(Debug)]
-pub(crate) struct NameMap<T> {
+pub(crate) struct NameMap<N, T> {
     hasher: RandomState,
-    shards: Box<[Shard<T>]>,
+    shards: Box<[Shard<N, T>]>,
 }
 
-type Shard<T> = RwLock<HashTable<(UserName, T)>>;
+type Shard<N, T> = RwLock<HashTable<(N, T)>>;
 
-impl<T: Clone> NameMap<T> {
+impl<N: Name, T: Clone> NameMap<N, T> {
     /// Enough that a few dozen threads seldom meet.
     const SHARDS: usize = 64;
 
@@ -31,43 +31,65 @@ impl<T: Clone> NameMap<T> {
         }
     }
 
-    /// Inserts `name`, unless it is there. Of any number of concurrent calls, exactly one is told
-    /// `true`.
-    pub(crate) fn claim(&self, name: &UserName, value: T) -> bool {
+    /// Inserts `name`, unless it is there. Of any number of concurrent calls, exactly one is told that it
+    /// did; the others get what is there.
+    pub(crate) fn claim(&self, name: &N, value: impl FnOnce() -> T) -> Result<T, T> {
         let (hash, shard) = self.locate(name.as_str());
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
         let entry = shard.entry(
             hash,
-            |(taken, _)| taken == name,
+            |(taken, _)| same_name(taken.as_str(), name.as_str()),
             |(taken, _)| name_hash(&self.hasher, taken.as_str()),
         );
         match entry {
-            Entry::Occupied(_) => false,
+            Entry::Occupied(there) => Err(there.get().1.clone()),
             Entry::Vacant(vacant) => {
-                vacant.insert((name.clone(), value));
-                true
+                let value = value();
+                vacant.insert((name.clone(), value.clone()));
+                Ok(value)
             }
         }
     }
 
-    /// Removes `name`.
-    pub(crate) fn remove(&self, name: &UserName) {
+    /// Changes the value of `name`, if it is there.
+    pub(crate) fn update(&self, name: &N, change: impl FnOnce(&mut T)) {
         let (hash, shard) = self.locate(name.as_str());
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(found) = shard.find_entry(hash, |(taken, _)| taken == name) {
+        let is = |(taken, _): &(N, T)| same_name(taken.as_str(), name.as_str());
+        if let Some((_, value)) = shard.find_mut(hash, is) {
+            change(value);
+        }
+    }
+
+    /// Removes `name`, if its value is one `that` is meant.
+    pub(crate) fn remove(&self, name: &N, that: impl FnOnce(&T) -> bool) {
+        let (hash, shard) = self.locate(name.as_str());
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        let is = |(taken, _): &(N, T)| same_name(taken.as_str(), name.as_str());
+        if let Ok(found) = shard.find_entry(hash, is)
+            && that(&found.get().1)
+        {
             found.remove();
         }
     }
 
-    /// The value of the name that `text` is, if it is one and is there.
-    pub(crate) fn get(&self, text: &str) -> Option<T> {
+    /// What `look` sees in the value of the name that `text` is, if it is one and is there.
+    pub(crate) fn get<R>(&self, text: &str, look: impl FnOnce(&T) -> R) -> Option<R> {
         let (hash, shard) = self.locate(text);
         let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-        let (_, value) = shard.find(hash, |(taken, _)| taken.is(text))?;
-        Some(value.clone())
+        let (_, value) = shard.find(hash, |(taken, _)| same_name(taken.as_str(), text))?;
+        Some(look(value))
     }
 
-    fn locate(&self, text: &str) -> (u64, &Shard<T>) {
+    /// What `look` sees in each value, a shard at a time.
+    pub(crate) fn each(&self, mut look: impl FnMut(&T)) {
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard.iter().for_each(|(_, value)| look(value));
+        }
+    }
+
+    fn locate(&self, text: &str) -> (u64, &Shard<N, T>) {
         let hash = name_hash(&self.hasher, text);
         // The table itself looks at the lowest and the topmost bits.
         let shard = (hash >> 32) as usize % self.shards.len();
@@ -80,6 +102,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::model::UserName;
 
     fn name(text: &str) -> UserName {
         text.parse().unwrap()
@@ -88,12 +111,15 @@ mod tests {
     #[test]
     fn a_name_is_found_in_any_case_until_it_is_removed() {
         let map = NameMap::new();
-        assert!(map.claim(&name("Ada"), 1));
-        assert!(!map.claim(&name("ADA"), 2));
-        assert_eq!(map.get("ada"), Some(1));
-        assert_eq!(map.get("not a name"), None);
-        map.remove(&name("aDa"));
-        assert_eq!(map.get("Ada"), None);
+        assert_eq!(map.claim(&name("Ada"), || 1), Ok(1));
+        assert_eq!(map.claim(&name("ADA"), || 2), Err(1));
+        assert_eq!(map.get("ada", |value| *value), Some(1));
+        assert_eq!(map.get("not a name", |value| *value), None);
+        map.update(&name("ada"), |value| *value = 3);
+        map.remove(&name("aDa"), |value| *value == 1);
+        assert_eq!(map.get("Ada", |value| *value), Some(3));
+        map.remove(&name("aDa"), |value| *value == 3);
+        assert_eq!(map.get("Ada", |value| *value), None);
     }
 
     #[test]
@@ -105,8 +131,8 @@ mod tests {
                 let (map, won) = (&map, &won);
                 scope.spawn(move || {
                     for i in 0..1000 {
-                        let claimed = map.claim(&name(&format!("user{i}")), thread);
-                        won.fetch_add(claimed.into(), Ordering::Relaxed);
+                        let claimed = map.claim(&name(&format!("user{i}")), || thread);
+                        won.fetch_add(claimed.is_ok().into(), Ordering::Relaxed);
                     }
                 });
             }

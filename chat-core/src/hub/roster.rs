@@ -1,49 +1,71 @@
-//! Who has a name, in the order in which the names were registered.
+//! Names in the order in which they came: those of all users, or of all rooms.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::model::UserName;
-
 /// The ordered list of names.
-#[derive(Debug, Default)]
-pub(crate) struct Roster {
-    state: Mutex<State>,
+#[derive(Debug)]
+pub(crate) struct Roster<N> {
+    state: Mutex<State<N>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    names: BTreeMap<Position, UserName>,
+#[derive(Debug)]
+struct State<N> {
+    names: BTreeMap<Position, N>,
     end: Position,
+}
+
+impl<N> Default for Roster<N> {
+    fn default() -> Self {
+        let state = State {
+            names: BTreeMap::new(),
+            end: Position::default(),
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
 }
 
 /// Where a name is in the list. Later names have larger ones, and none is used twice.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position(u64);
 
-impl Roster {
+impl Position {
+    /// The one behind it.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl<N: Clone> Roster<N> {
     /// Puts `name` at the end, and takes the name at `left` out in the same step.
-    pub(crate) fn enter(&self, name: UserName, left: Option<Position>) -> Position {
+    pub(crate) fn enter(&self, name: N, left: Option<Position>) -> Position {
         let mut state = self.lock();
         if let Some(left) = left {
             state.names.remove(&left);
         }
         let position = state.end;
-        state.end.0 += 1;
+        state.end = position.next();
         state.names.insert(position, name);
         position
     }
 
     /// Replaces the name at `position`, which it keeps.
-    pub(crate) fn respell(&self, position: Position, name: UserName) {
+    pub(crate) fn respell(&self, position: Position, name: N) {
         self.lock().names.insert(position, name);
     }
 
     /// Takes the name at `position` out.
     pub(crate) fn leave(&self, position: Position) {
         self.lock().names.remove(&position);
+    }
+
+    /// How many names there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().names.len()
     }
 
     /// Where the next name will be.
@@ -58,14 +80,14 @@ impl Roster {
         from: Position,
         end: Position,
         most: usize,
-    ) -> (Vec<UserName>, Option<Position>) {
+    ) -> (Vec<N>, Option<Position>) {
         let state = self.lock();
         let mut range = state.names.range(from..end);
         let names = range.by_ref().take(most).map(|(_, name)| name.clone());
         (names.collect(), range.next().map(|(position, _)| *position))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<N>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -73,6 +95,7 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::UserName;
 
     #[test]
     fn pages_are_the_whole_and_nothing_newer() {

@@ -1,16 +1,20 @@
 //! What the server may say.
 
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::{UserName, Verb};
+use super::{Role, RoomName, UserName, Verb};
 
 /// Something that a connection is told.
+///
+/// Names and texts are shared: a clone copies none of them. Where an event has a `by`, that is who brought
+/// it about; `None` is the program that the chat is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// The request was granted.
     Ack,
-    /// A part of the list of everyone who has a name, in the order in which the names were registered.
+    /// A part of a list of users: of everyone who has a name, or of the members of a room, in the order in
+    /// which they registered, or joined.
     ///
     /// A long list comes in several parts, with nothing between them, as fast as the peer reads.
     Names {
@@ -21,12 +25,140 @@ pub enum Event {
         /// The list ends here.
         last: bool,
     },
+    /// A part of the list of all rooms, in the order in which they were made. In parts like
+    /// [`Names`](Self::Names).
+    Rooms {
+        /// The rooms; none only if there is none at all, or at the end.
+        rooms: Vec<RoomName>,
+        /// The list begins here.
+        first: bool,
+        /// The list ends here.
+        last: bool,
+    },
     /// A direct message.
     Direct {
-        /// Who sent it.
-        from: UserName,
+        /// Who sent it; `None` for the program.
+        from: Option<UserName>,
         /// What they say, without a line end.
-        text: Box<str>,
+        text: Arc<str>,
+    },
+    /// A direct message that the same user has sent from another connection.
+    Sent {
+        /// Who got it.
+        to: UserName,
+        /// What they were told.
+        text: Arc<str>,
+    },
+    /// A message in a room. Its sender gets it as well.
+    Said {
+        /// Which room.
+        room: RoomName,
+        /// The number of the message in the room: the first has 1, and each further one has one more.
+        seq: u64,
+        /// Who sent it; `None` for the program.
+        from: Option<UserName>,
+        /// What they say, without a line end.
+        text: Arc<str>,
+    },
+    /// Somebody has become a member of a room. They are not told themselves.
+    Joined {
+        /// Which room.
+        room: RoomName,
+        /// Who.
+        name: UserName,
+    },
+    /// Somebody has left a room. They are not told themselves.
+    Left {
+        /// Which room.
+        room: RoomName,
+        /// Who.
+        name: UserName,
+    },
+    /// Somebody was put out of a room. They are told as well.
+    Kicked {
+        /// Which room.
+        room: RoomName,
+        /// Who.
+        name: UserName,
+        /// By whom.
+        by: Option<UserName>,
+        /// Whether they may not come back.
+        banned: bool,
+        /// Why, for people.
+        reason: Option<Arc<str>>,
+    },
+    /// A room's topic was changed.
+    Topic {
+        /// Which room.
+        room: RoomName,
+        /// By whom.
+        by: Option<UserName>,
+        /// What it is now; empty for none.
+        text: Arc<str>,
+    },
+    /// The answer to a question for the topic of a room.
+    TopicIs {
+        /// Which room.
+        room: RoomName,
+        /// What it is; empty for none.
+        text: Arc<str>,
+    },
+    /// A member's role was changed.
+    Role {
+        /// In which room.
+        room: RoomName,
+        /// Whose.
+        name: UserName,
+        /// What it is now.
+        role: Role,
+        /// By whom; `None` also for the member who became the owner because the last one left.
+        by: Option<UserName>,
+    },
+    /// Whether a room may be joined by anybody was changed.
+    InviteOnly {
+        /// Which room.
+        room: RoomName,
+        /// Whether one must have been invited.
+        on: bool,
+        /// By whom.
+        by: Option<UserName>,
+    },
+    /// The user that is told has been invited to a room.
+    Invited {
+        /// Which room.
+        room: RoomName,
+        /// The user that is told.
+        name: UserName,
+        /// By whom.
+        by: Option<UserName>,
+    },
+    /// Somebody who shares a room has another name now.
+    Renamed {
+        /// What they were called.
+        old: UserName,
+        /// What they are called.
+        new: UserName,
+    },
+    /// Somebody who shared a room is gone, from all rooms.
+    Quit {
+        /// Who.
+        name: UserName,
+        /// Why.
+        reason: QuitReason,
+    },
+    /// Somebody who shares a room is away, or back.
+    Away {
+        /// Who.
+        name: UserName,
+        /// Why they are away; `None` for back.
+        text: Option<Arc<str>>,
+    },
+    /// The answer to a question about somebody.
+    Whois(Box<Whois>),
+    /// Here, as many events were dropped, because they were not read in time.
+    Missed {
+        /// How many; at least one.
+        count: u64,
     },
     /// The answer to a ping.
     Pong,
@@ -41,6 +173,63 @@ pub enum Event {
         /// What happened, for people: not empty, several words, without a line end.
         explanation: Box<str>,
     },
+}
+
+/// What there is to know about a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Whois {
+    /// Who it is.
+    pub name: UserName,
+    /// For how long they have been here.
+    pub connected: Duration,
+    /// For how long they have not asked for anything.
+    pub idle: Duration,
+    /// The rooms that they have in common with who asks.
+    pub rooms: Vec<RoomName>,
+    /// Why they are away, if they are.
+    pub away: Option<Arc<str>>,
+}
+
+/// Why a user is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum QuitReason {
+    /// They said good-bye, or their connection was closed or lost.
+    Closed,
+    /// They were silent for too long.
+    TimedOut,
+    /// They were put out of the chat.
+    Kicked,
+    /// They did not read what they were told in time.
+    Slow,
+    /// They asked for too much too fast.
+    Flooding,
+    /// They came back on another connection, which took over the name.
+    Replaced,
+    /// The server shuts down.
+    Shutdown,
+}
+
+impl QuitReason {
+    /// The reason as wires write it, such as `timed-out`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::TimedOut => "timed-out",
+            Self::Kicked => "kicked",
+            Self::Slow => "slow",
+            Self::Flooding => "flooding",
+            Self::Replaced => "replaced",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+impl fmt::Display for QuitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Event {
@@ -58,11 +247,48 @@ impl Event {
 
     /// About how many bytes of memory it holds while it waits in a mailbox, and to write.
     pub(crate) fn cost(&self) -> usize {
+        let len = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
+        let name = |name: &Option<UserName>| name.as_ref().map_or(1, |name| name.as_str().len());
+        // Names are usually shared, but a sender may change one for every message.
         let text = match self {
-            Self::Ack | Self::Pong | Self::Bye => 0,
+            Self::Ack | Self::Pong | Self::Bye | Self::Missed { .. } => 0,
             Self::Names { names, .. } => size_of_val::<[UserName]>(names),
-            // The name is usually shared, but a sender may change it for every message.
-            Self::Direct { from, text } => from.as_str().len() + text.len(),
+            Self::Rooms { rooms, .. } => size_of_val::<[RoomName]>(rooms),
+            Self::Direct { from, text } => name(from) + text.len(),
+            Self::Sent { to, text } => to.as_str().len() + text.len(),
+            Self::Said {
+                room, from, text, ..
+            } => room.as_str().len() + name(from) + text.len(),
+            Self::Joined { room, name } | Self::Left { room, name } => {
+                room.as_str().len() + name.as_str().len()
+            }
+            Self::Kicked {
+                room,
+                name: who,
+                by,
+                reason,
+                ..
+            } => room.as_str().len() + who.as_str().len() + name(by) + len(reason),
+            Self::Topic { room, by, text } => room.as_str().len() + name(by) + text.len(),
+            Self::TopicIs { room, text } => room.as_str().len() + text.len(),
+            Self::Role {
+                room,
+                name: who,
+                by,
+                ..
+            }
+            | Self::Invited {
+                room,
+                name: who,
+                by,
+            } => room.as_str().len() + who.as_str().len() + name(by),
+            Self::InviteOnly { room, by, .. } => room.as_str().len() + name(by),
+            Self::Renamed { old, new } => old.as_str().len() + new.as_str().len(),
+            Self::Quit { name, .. } => name.as_str().len(),
+            Self::Away { name, text } => name.as_str().len() + len(text),
+            Self::Whois(whois) => {
+                size_of::<Whois>() + size_of_val::<[RoomName]>(&whois.rooms) + len(&whois.away)
+            }
             Self::Error { explanation, .. } => explanation.len(),
         };
         size_of::<Self>() + text
@@ -81,6 +307,20 @@ pub enum ErrorCode {
     BadName,
     /// Nobody has that name.
     NoSuchUser,
+    /// There is no room of that name.
+    NoSuchRoom,
+    /// One has to be a member of that room.
+    NotAMember,
+    /// One was put out of that room for good.
+    Banned,
+    /// One has to be invited to that room.
+    InviteOnly,
+    /// One has to have another role in that room.
+    NeedsRole,
+    /// Whoever runs the chat does not allow it.
+    Denied,
+    /// It could not be found out whether it is allowed.
+    Unavailable,
     /// The line was longer than the server reads.
     TooLong,
     /// The line was not UTF-8.
@@ -91,8 +331,14 @@ pub enum ErrorCode {
     BadArguments,
     /// The peer took longer than the server waits.
     TimedOut,
-    /// The server, or the peer's mailbox, holds no more.
+    /// The peer asks for too much too fast.
+    RateLimited,
+    /// The server, a room, or the peer's mailbox, holds no more.
     Full,
+    /// The name was taken over by another connection.
+    Replaced,
+    /// Whoever runs the chat has put the peer out.
+    Kicked,
 }
 
 impl ErrorCode {
@@ -103,12 +349,22 @@ impl ErrorCode {
             Self::NameTaken => "name-taken",
             Self::BadName => "bad-name",
             Self::NoSuchUser => "no-such-user",
+            Self::NoSuchRoom => "no-such-room",
+            Self::NotAMember => "not-a-member",
+            Self::Banned => "banned",
+            Self::InviteOnly => "invite-only",
+            Self::NeedsRole => "needs-role",
+            Self::Denied => "denied",
+            Self::Unavailable => "unavailable",
             Self::TooLong => "too-long",
             Self::BadUtf8 => "bad-utf8",
             Self::UnknownCommand => "unknown-command",
             Self::BadArguments => "bad-arguments",
             Self::TimedOut => "timed-out",
+            Self::RateLimited => "rate-limited",
             Self::Full => "full",
+            Self::Replaced => "replaced",
+            Self::Kicked => "kicked",
         }
     }
 }

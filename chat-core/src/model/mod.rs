@@ -3,8 +3,10 @@
 mod command;
 mod event;
 mod name;
+mod outbound;
 
-pub use command::{Command, Verb};
-pub use event::{ErrorCode, Event};
-pub(crate) use name::name_hash;
-pub use name::{NameError, UserName};
+pub use command::{Command, Role, Secret, UnknownRole, Verb};
+pub use event::{ErrorCode, Event, QuitReason, Whois};
+pub(crate) use name::{Name, name_hash, same_name};
+pub use name::{NameError, RoomName, UserName};
+pub(crate) use outbound::Outbound;

@@ -29,6 +29,22 @@ use thiserror::Error;
 #[derive(Clone)]
 pub struct UserName(Arc<str>);
 
+/// The name of a room: `#`, and 1 to 63 letters, digits, `_`, `-` and `.`, beginning with a letter or digit.
+///
+/// All that is said of a [`UserName`] holds for it as well.
+///
+/// ```
+/// # extern crate chinwag_core as chinwag;
+/// use chinwag::RoomName;
+///
+/// let lobby: RoomName = "#Lobby".parse()?;
+/// assert_eq!(lobby, "#LOBBY");
+/// assert!("lobby".parse::<RoomName>().is_err());
+/// # Ok::<(), chinwag::NameError>(())
+/// ```
+#[derive(Clone)]
+pub struct RoomName(Arc<str>);
+
 /// Why a text is no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -36,109 +52,148 @@ pub enum NameError {
     /// It is empty.
     #[error("a name has at least one character")]
     Empty,
-    /// It has more than [`UserName::MAX_CHARS`] characters.
-    #[error("a name has at most {} characters", UserName::MAX_CHARS)]
-    TooLong,
+    /// It has more characters than a name may have.
+    #[error("a name has at most {0} characters")]
+    TooLong(usize),
     /// It begins with something else than a letter or digit.
     #[error("a name begins with a letter or a digit")]
     BadStart,
     /// It has a character that no name may have.
     #[error("a name has only letters, digits, '_', '-' and '.'")]
     BadCharacter,
+    /// It is to be the name of a room, and has no `#` before it.
+    #[error("the name of a room begins with '#'")]
+    NoHash,
+}
+
+/// What both kinds of names have in common.
+pub(crate) trait Name: Clone {
+    fn as_str(&self) -> &str;
 }
 
 impl UserName {
     /// The most characters (Unicode scalar values) of a name; at four bytes each, at most 128 bytes.
     pub const MAX_CHARS: usize = 32;
+}
 
-    /// The name as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether `text` is this name, in whatever case.
-    pub(crate) fn is(&self, text: &str) -> bool {
-        same_name(&self.0, text)
-    }
+impl RoomName {
+    /// The most characters (Unicode scalar values) of a name, the `#` not counted; at four bytes each, at
+    /// most 253 bytes with it.
+    pub const MAX_CHARS: usize = 63;
 }
 
 impl FromStr for UserName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let mut count = 0;
-        for c in text.chars() {
-            match c {
-                c if c.is_alphanumeric() => {}
-                '_' | '-' | '.' if count > 0 => {}
-                '_' | '-' | '.' => return Err(NameError::BadStart),
-                _ => return Err(NameError::BadCharacter),
-            }
-            count += 1;
-            if count > Self::MAX_CHARS {
-                return Err(NameError::TooLong);
+        check(text, Self::MAX_CHARS)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl FromStr for RoomName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let name = text.strip_prefix('#').ok_or(NameError::NoHash)?;
+        check(name, Self::MAX_CHARS)?;
+        Ok(Self(text.into()))
+    }
+}
+
+fn check(text: &str, max_chars: usize) -> Result<(), NameError> {
+    let mut count = 0;
+    for c in text.chars() {
+        match c {
+            c if c.is_alphanumeric() => {}
+            '_' | '-' | '.' if count > 0 => {}
+            '_' | '-' | '.' => return Err(NameError::BadStart),
+            _ => return Err(NameError::BadCharacter),
+        }
+        count += 1;
+        if count > max_chars {
+            return Err(NameError::TooLong(max_chars));
+        }
+    }
+    match count {
+        0 => Err(NameError::Empty),
+        _ => Ok(()),
+    }
+}
+
+macro_rules! name {
+    ($Name:ident) => {
+        impl $Name {
+            /// The name as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
             }
         }
-        match count {
-            0 => Err(NameError::Empty),
-            _ => Ok(Self(text.into())),
+
+        impl Name for $Name {
+            fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
+
+        impl PartialEq for $Name {
+            fn eq(&self, other: &Self) -> bool {
+                same_name(&self.0, &other.0)
+            }
+        }
+
+        impl Eq for $Name {}
+
+        impl std::hash::Hash for $Name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                hash_folded(&self.0, state);
+            }
+        }
+
+        impl PartialEq<str> for $Name {
+            /// Whether `text` is this name, in whatever case.
+            fn eq(&self, text: &str) -> bool {
+                same_name(&self.0, text)
+            }
+        }
+
+        impl PartialEq<&str> for $Name {
+            /// Whether `text` is this name, in whatever case.
+            fn eq(&self, text: &&str) -> bool {
+                same_name(&self.0, text)
+            }
+        }
+
+        impl AsRef<str> for $Name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&str> for $Name {
+            type Error = NameError;
+
+            fn try_from(text: &str) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    };
 }
 
-impl PartialEq for UserName {
-    fn eq(&self, other: &Self) -> bool {
-        self.is(&other.0)
-    }
-}
-
-impl Eq for UserName {}
-
-impl std::hash::Hash for UserName {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        hash_folded(&self.0, state);
-    }
-}
-
-impl PartialEq<str> for UserName {
-    /// Whether `text` is this name, in whatever case.
-    fn eq(&self, text: &str) -> bool {
-        self.is(text)
-    }
-}
-
-impl PartialEq<&str> for UserName {
-    /// Whether `text` is this name, in whatever case.
-    fn eq(&self, text: &&str) -> bool {
-        self.is(text)
-    }
-}
-
-impl AsRef<str> for UserName {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<&str> for UserName {
-    type Error = NameError;
-
-    fn try_from(text: &str) -> Result<Self, NameError> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for UserName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for UserName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
-    }
-}
+name!(UserName);
+name!(RoomName);
 
 /// The hash of `text` taken as a name: equal for names that differ only in case.
 pub(crate) fn name_hash(hasher: &impl BuildHasher, text: &str) -> u64 {
@@ -147,7 +202,8 @@ pub(crate) fn name_hash(hasher: &impl BuildHasher, text: &str) -> u64 {
     state.finish()
 }
 
-fn same_name(a: &str, b: &str) -> bool {
+/// Whether two texts are one name, if they are names.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
     if a.is_ascii() && b.is_ascii() {
         a.eq_ignore_ascii_case(b)
     } else {
@@ -156,7 +212,7 @@ fn same_name(a: &str, b: &str) -> bool {
 }
 
 fn hash_folded(text: &str, state: &mut impl Hasher) {
-    let mut ascii = [0; UserName::MAX_CHARS];
+    let mut ascii = [0; 1 + RoomName::MAX_CHARS];
     match ascii.get_mut(..text.len()) {
         Some(ascii) if text.is_ascii() => {
             ascii.copy_from_slice(text.as_bytes());
@@ -219,11 +275,33 @@ mod tests {
             ("a\n", BadCharacter),
             ("a\0", BadCharacter),
             ("crab🦀", BadCharacter),
-            (&"x".repeat(33), TooLong),
-            (&"花".repeat(33), TooLong),
+            (&"x".repeat(33), TooLong(32)),
+            (&"花".repeat(33), TooLong(32)),
         ] {
             assert_eq!(name(bad).unwrap_err(), why, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn rooms() {
+        use NameError::*;
+        let room = |text: &str| text.parse::<RoomName>();
+        let longest = format!("#{}", "花".repeat(63));
+        for good in ["#a", "#7", "#Łódź.dev-2_x", &longest] {
+            assert_eq!(room(good).unwrap().as_str(), good);
+        }
+        for (bad, why) in [
+            ("", NoHash),
+            ("lobby", NoHash),
+            ("#", Empty),
+            ("##a", BadCharacter),
+            ("#-a", BadStart),
+            ("#a b", BadCharacter),
+            (&format!("#{}", "x".repeat(64)), TooLong(63)),
+        ] {
+            assert_eq!(room(bad).unwrap_err(), why, "{bad:?}");
+        }
+        assert_eq!(room("#ΟΔΟΣ"), room("#οδος"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     config::{Limits, Timeouts},
-    model::{Command, ErrorCode, Event, UserName, Verb},
+    model::{Command, ErrorCode, Event, Verb},
     rt::deadline_after,
     wire::{Wire, WireError},
 };
@@ -16,8 +16,7 @@ use crate::{
 ///
 /// The contract: [`feed`](Self::feed) it what was read, piece by piece, until all is used; do each
 /// [`Action`] before feeding on. Tell it what it cannot know: when bytes came ([`heard`](Self::heard)), and
-/// that a name was granted ([`registered`](Self::registered)). When [`deadline`](Self::deadline) has
-/// passed, ask [`expired`](Self::expired).
+/// whether there is a name. When [`deadline`](Self::deadline) has passed, ask [`expired`](Self::expired).
 #[derive(Debug)]
 pub(crate) struct Machine<W> {
     wire: W,
@@ -26,7 +25,7 @@ pub(crate) struct Machine<W> {
     /// ones.
     carry: Vec<u8>,
     state: FrameState,
-    /// By when it must have a name, while it has none.
+    /// By when it must have a name.
     register_by: Option<Instant>,
     idle: Option<Duration>,
     last_heard: Instant,
@@ -42,19 +41,26 @@ enum FrameState {
     Skipping,
 }
 
-/// What a connection wants done.
+/// What is to be done about a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action<'a> {
-    /// Take a name.
-    Register(UserName),
-    /// Answer with all names.
-    List,
-    /// Deliver a message.
-    Chat { to: &'a str, text: &'a str },
-    /// Answer with this.
-    Reply(Event),
-    /// Say good-bye and close.
-    Quit,
+    /// Do what it asks for.
+    Do(Command<'a>),
+    /// Answer that it cannot be read.
+    Refuse(Event),
+}
+
+impl Action<'_> {
+    /// What was asked for, as far as it can be told.
+    pub(crate) fn verb(&self) -> Verb {
+        match self {
+            Self::Do(command) => command.verb(),
+            Self::Refuse(Event::Error {
+                verb: Some(verb), ..
+            }) => *verb,
+            Self::Refuse(_) => Verb::Unknown,
+        }
+    }
 }
 
 /// How far [`Machine::feed`] came.
@@ -122,26 +128,21 @@ impl<W: Wire> Machine<W> {
         self.last_heard = now;
     }
 
-    /// Says that the connection has a name.
-    pub(crate) fn registered(&mut self) {
-        self.register_by = None;
-    }
-
     /// When [`expired`](Self::expired) is worth asking. It may move to a later time with every read, and
     /// earlier never.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self, has_name: bool) -> Option<Instant> {
         let idle = self.idle.map(|wait| deadline_after(self.last_heard, wait));
-        match (self.register_by, idle) {
+        match (self.register_by.filter(|_| !has_name), idle) {
             (Some(register), Some(idle)) => Some(register.min(idle)),
             (one, other) => one.or(other),
         }
     }
 
     /// What the peer took too long for, if it did.
-    pub(crate) fn expired(&self, now: Instant) -> Option<&'static str> {
+    pub(crate) fn expired(&self, now: Instant, has_name: bool) -> Option<&'static str> {
         match self.register_by {
-            Some(register_by) if register_by <= now => Some("no name was registered in time"),
-            _ if self.deadline()? <= now => Some("nothing was heard for too long"),
+            Some(by) if by <= now && !has_name => Some("no name was registered in time"),
+            _ if self.deadline(has_name)? <= now => Some("nothing was heard for too long"),
             _ => None,
         }
     }
@@ -165,11 +166,11 @@ impl<W: Wire> Machine<W> {
         let payload = self.wire.payload(frame);
         if too_long || payload.len() > self.max_line {
             let verb = self.wire.verb(frame);
-            return Some(Action::Reply(line_too_long(verb, self.max_line)));
+            return Some(Action::Refuse(line_too_long(verb, self.max_line)));
         }
         match self.wire.decode(payload) {
-            Ok(command) => command.map(act),
-            Err(error) => Some(Action::Reply(refused(error))),
+            Ok(command) => command.map(Action::Do),
+            Err(error) => Some(Action::Refuse(refused(error))),
         }
     }
 
@@ -190,24 +191,7 @@ impl<W: Wire> Machine<W> {
         let verb = self.wire.verb(start);
         self.carry = Vec::new();
         self.state = FrameState::Skipping;
-        Some(Action::Reply(line_too_long(verb, self.max_line)))
-    }
-}
-
-fn act(command: Command<'_>) -> Action<'_> {
-    match command {
-        Command::Register { name, .. } => match name.parse() {
-            Ok(name) => Action::Register(name),
-            Err(error) => Action::Reply(Event::error(
-                Some(Verb::Register),
-                ErrorCode::BadName,
-                error.to_string(),
-            )),
-        },
-        Command::ListUsers => Action::List,
-        Command::Chat { to, text } => Action::Chat { to, text },
-        Command::Ping => Action::Reply(Event::Pong),
-        Command::Quit => Action::Quit,
+        Some(Action::Refuse(line_too_long(verb, self.max_line)))
     }
 }
 
@@ -266,11 +250,11 @@ mod tests {
         assert_eq!(
             actions,
             [
-                r#"Register("ada")"#,
-                r#"Chat { to: "bob", text: "a,b" }"#,
-                "Reply(Pong)",
-                "List",
-                "Quit"
+                r#"Do(Register { name: "ada", secret: None })"#,
+                r#"Do(Chat { to: "bob", text: "a,b" })"#,
+                "Do(Ping)",
+                "Do(ListUsers)",
+                "Do(Quit)"
             ]
         );
     }
@@ -299,7 +283,7 @@ mod tests {
             assert_eq!(machine.carry.capacity(), 0);
         }
         assert_eq!(refusals, 1);
-        assert_eq!(actions(&mut machine, [&b"\nping\n"[..]]), ["Reply(Pong)"]);
+        assert_eq!(actions(&mut machine, [&b"\nping\n"[..]]), ["Do(Ping)"]);
     }
 
     #[test]
@@ -316,7 +300,10 @@ mod tests {
         let reads = [&b"register,ada"[..], b"chat,ada"];
         assert_eq!(
             actions(&mut machine, reads),
-            [r#"Register("ada")"#, r#"Chat { to: "ada", text: "hi" }"#]
+            [
+                r#"Do(Register { name: "ada", secret: None })"#,
+                r#"Do(Chat { to: "ada", text: "hi" })"#
+            ]
         );
         let long = format!("register,{}", "x".repeat(64));
         let refused = actions(&mut machine, [long.as_bytes()]);
@@ -334,13 +321,15 @@ mod tests {
         let mut machine = Machine::new(Line, &Limits::default(), &timeouts, start);
         let at = |seconds| start + Duration::from_secs(seconds);
         machine.heard(at(9));
-        assert_eq!(machine.deadline(), Some(at(10)));
-        assert_eq!(machine.expired(at(9)), None);
-        assert!(machine.expired(at(10)).is_some(), "hearing is not a name");
-        machine.registered();
-        assert_eq!(machine.deadline(), Some(at(69)));
-        assert_eq!(machine.expired(at(68)), None);
-        assert!(machine.expired(at(69)).is_some());
+        assert_eq!(machine.deadline(false), Some(at(10)));
+        assert_eq!(machine.expired(at(9), false), None);
+        assert!(
+            machine.expired(at(10), false).is_some(),
+            "hearing is not a name"
+        );
+        assert_eq!(machine.deadline(true), Some(at(69)));
+        assert_eq!(machine.expired(at(68), true), None);
+        assert!(machine.expired(at(69), true).is_some());
     }
 
     proptest! {

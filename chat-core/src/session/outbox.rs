@@ -8,7 +8,7 @@ use std::{
 
 use futures::io::AsyncWrite;
 
-use crate::{model::Event, wire::Wire};
+use crate::{hub::Item, model::Event, wire::Wire};
 
 /// Bytes on their way to one socket.
 ///
@@ -60,6 +60,17 @@ impl Outbox {
         let before = self.bytes.len();
         W::encode(event, &mut self.bytes);
         self.bytes.len() - before
+    }
+
+    /// Adds what was taken from a mailbox. What others are told as well is encoded once for all of them.
+    pub(crate) fn push_item<W: Wire>(&mut self, item: &Item) {
+        if let Item::Shared(outbound) = item
+            && let Some(frame) = outbound.frame::<W>()
+        {
+            self.bytes.extend_from_slice(frame);
+        } else {
+            self.push::<W>(item.event());
+        }
     }
 
     /// Makes one write of all that waits.
@@ -143,7 +154,7 @@ mod tests {
         let mut expected = Vec::new();
         for length in [1, 5000, 0, 70, 20_000] {
             let direct = Event::Direct {
-                from: "ada".parse().unwrap(),
+                from: Some("ada".parse().unwrap()),
                 text: "x".repeat(length).into(),
             };
             for event in [Event::Pong, direct] {

@@ -3,10 +3,9 @@
 use std::{
     cell::Cell,
     sync::{Mutex, MutexGuard, PoisonError},
-    task::Waker,
 };
 
-use crate::model::Event;
+use crate::hub::{Effects, Item};
 
 /// What a connection needs only while it is polled, so that an idle one owns none of it.
 #[derive(Debug)]
@@ -16,36 +15,14 @@ pub(crate) struct Scratch {
     /// What small frames are copied into.
     pub(crate) write: Vec<u8>,
     /// What was taken from a mailbox.
-    pub(crate) events: Vec<Event>,
-    /// Tasks to be woken when everything that one read brought is done.
-    pub(crate) wakes: Wakes,
-}
-
-/// Tasks to be woken. None is forgotten, also when the connection that has to wake them panics.
-#[derive(Debug, Default)]
-pub(crate) struct Wakes(Vec<Waker>);
-
-impl Wakes {
-    pub(crate) fn add(&mut self, task: Option<Waker>) {
-        self.0.extend(task);
-    }
-
-    pub(crate) fn wake(&mut self) {
-        for task in self.0.drain(..) {
-            task.wake();
-        }
-    }
-}
-
-impl Drop for Wakes {
-    fn drop(&mut self) {
-        self.wake();
-    }
+    pub(crate) items: Vec<Item>,
+    /// What is left to be done when everything that one read brought is.
+    pub(crate) effects: Effects,
 }
 
 /// The size of a read, in bytes. It is also the most that is kept of a peer who sends requests faster
 /// than it reads the replies.
-const READ: usize = 16 * 1024;
+pub(super) const READ: usize = 16 * 1024;
 
 /// A write buffer that has grown past this, in bytes, is not kept.
 const MAX_WRITE: usize = 256 * 1024;
@@ -114,8 +91,8 @@ impl Scratch {
         Self {
             read: vec![0; READ].into(),
             write: Vec::with_capacity(READ),
-            events: Vec::new(),
-            wakes: Wakes::default(),
+            items: Vec::new(),
+            effects: Effects::default(),
         }
     }
 }

@@ -15,6 +15,8 @@ use thiserror::Error;
 use crate::model::{Command, ErrorCode, Event, UserName, Verb};
 
 pub use line::Line;
+#[cfg(test)]
+pub(crate) use line::tests::an_event;
 pub use seed::Seed;
 
 /// A wire protocol.
@@ -38,8 +40,8 @@ pub trait Wire: Clone + Send + 'static {
 
     /// What the frame that begins with `start` asks for, as far as that can be told without reading it.
     ///
-    /// It matters for frames that are refused unread, and only to wires that answer some refusals and
-    /// not others.
+    /// It matters for frames that are refused unread: some wires answer some refusals and not others, and
+    /// some say what it was that they refuse.
     fn verb(&self, start: &[u8]) -> Verb {
         let _ = start;
         Verb::Unknown
@@ -94,23 +96,33 @@ fn text(payload: &[u8]) -> Result<&str, WireError> {
 }
 
 /// Appends `names`, separated by commas, also from what was appended before unless they are the `first`.
-fn append_names(names: &[UserName], first: bool, out: &mut Vec<u8>) {
+fn append_names(names: &[impl AsRef<str>], first: bool, out: &mut Vec<u8>) {
     for (i, name) in names.iter().enumerate() {
         if i > 0 || !first {
             out.push(b',');
         }
-        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(name.as_ref().as_bytes());
     }
 }
 
+/// Who did something: a name, or what can be none, for the program that the chat is part of.
+fn actor(name: &Option<UserName>) -> &str {
+    name.as_ref().map_or("*", UserName::as_str)
+}
+
 /// Appends `NAME says TEXT`.
-fn append_direct(from: &UserName, text: &str, out: &mut Vec<u8>) {
-    append(out, [from.as_str(), " says ", text]);
+fn append_direct(from: &Option<UserName>, text: &str, out: &mut Vec<u8>) {
+    append(out, [actor(from), " says ", text]);
 }
 
 /// Appends `error,CODE,EXPLANATION`.
 fn append_error(code: ErrorCode, explanation: &str, out: &mut Vec<u8>) {
-    append(out, ["error,", code.as_str(), ",", explanation]);
+    // An error is told from a list by its space. A reason that the program gives may have none.
+    let space = match explanation.contains(' ') {
+        true => "",
+        false => "refused: ",
+    };
+    append(out, ["error,", code.as_str(), ",", space, explanation]);
 }
 
 fn append<const N: usize>(out: &mut Vec<u8>, parts: [&str; N]) {

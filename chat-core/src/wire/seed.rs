@@ -65,7 +65,8 @@ impl Wire for Seed {
                 code,
                 explanation,
             } => append_error(*code, explanation, out),
-            Event::Error { .. } | Event::Pong | Event::Bye => {}
+            // It has no words for anything else.
+            _ => {}
         }
     }
 }
@@ -127,5 +128,42 @@ mod tests {
         Seed::encode(&error(Some(Verb::Register)), &mut out);
         Seed::encode(&Event::Ack, &mut out);
         assert_eq!(out, b"error,name-taken,somebody has itack");
+    }
+
+    #[test]
+    fn it_has_words_for_messages_to_oneself_and_for_nothing_that_is_newer() {
+        let room = || "#r".parse().unwrap();
+        let ada = || "ada".parse().unwrap();
+        let mut out = Vec::new();
+        for event in [
+            Event::Joined {
+                room: room(),
+                name: ada(),
+            },
+            Event::Said {
+                room: room(),
+                seq: 1,
+                from: Some(ada()),
+                text: "hi".into(),
+            },
+            Event::Sent {
+                to: ada(),
+                text: "hi".into(),
+            },
+            Event::Rooms {
+                rooms: vec![room()],
+                first: true,
+                last: true,
+            },
+            Event::Missed { count: 1 },
+        ] {
+            Seed::encode(&event, &mut out);
+        }
+        assert_eq!(out, b"");
+        for from in [Some(ada()), None] {
+            let text = "hi".into();
+            Seed::encode(&Event::Direct { from, text }, &mut out);
+        }
+        assert_eq!(out, b"ada says hi* says hi");
     }
 }

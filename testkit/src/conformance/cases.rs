@@ -10,7 +10,7 @@ use std::{
 };
 
 use chinwag_core::{
-    Client, Hub, Limits, Listener, Received, Runtime, Server, Sleep, Timeouts, wire::Line,
+    Client, Limits, Listener, Received, Runtime, Server, Sleep, Timeouts, wire::Line,
 };
 use futures::{
     channel::oneshot,
@@ -29,7 +29,7 @@ use crate::{MemoryNet, Peer, VirtualRuntime};
 
 /// Accept and answer.
 pub async fn users_register_list_and_talk<H: Harness>(h: H) {
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut ada = chat.user("ada").await;
     let mut bob = chat.user("bob").await;
     ada.ask("list,friends", "ada,bob").await;
@@ -45,7 +45,7 @@ pub async fn users_register_list_and_talk<H: Harness>(h: H) {
 
 /// Reads of one byte, which also cut characters in two.
 pub async fn a_command_in_single_bytes<H: Harness>(h: H) {
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut zoe = chat.connect().await;
     for byte in "register,zoë\r\nchat,zoë,grüße, 世界\nping\n".bytes() {
         zoe.send([byte]).await;
@@ -58,7 +58,7 @@ pub async fn a_command_in_single_bytes<H: Harness>(h: H) {
 /// Reads of as many bytes as there are.
 pub async fn many_commands_in_one_segment<H: Harness>(h: H) {
     const COUNT: usize = 3000;
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut ada = chat.user("ada").await;
     // What the replies need stays below what a server holds for a peer that does not read them yet.
     ada.send("ping\n".repeat(COUNT)).await;
@@ -71,7 +71,7 @@ pub async fn many_commands_in_one_segment<H: Harness>(h: H) {
 pub async fn blocked_writes_lose_nothing<H: Harness>(h: H) {
     const USERS: usize = 100;
     let lists = H::MUCH / (33 * USERS);
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut users = Vec::new();
     for i in 0..USERS {
         users.push(chat.user(&format!("{i:0>32}")).await);
@@ -165,7 +165,7 @@ pub async fn slices_are_written_in_order<H: Harness>(h: H) {
 
 /// Half-close by the peer: its commands are still done and answered.
 pub async fn the_peer_closes_its_half<H: Harness>(h: H) {
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     for _ in 0..20 {
         let mut half = chat.connect().await;
         half.send("register,half\nlist,friends\nchat,half,me\n")
@@ -228,7 +228,7 @@ pub async fn bytes_after_the_good_bye_do_no_harm<H: Harness>(h: H) {
 
 /// A peer that is reset, or gone in the middle of a line, is forgotten, and nobody else notices.
 pub async fn a_reset_frees_the_name<H: Harness>(h: H) {
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut watcher = chat.user("watcher").await;
     for _ in 0..20 {
         let mut reset = chat.user("guest").await;
@@ -250,7 +250,7 @@ pub async fn only_the_slow_reader_is_closed<H: Harness>(h: H) {
     let timeouts = Timeouts::builder()
         .patience(Duration::from_millis(2))
         .build();
-    let hub = Hub::builder()
+    let hub = crate::unthrottled()
         .limits(limits.expect("good limits"))
         .timeouts(timeouts.expect("good timeouts"))
         .build();
@@ -285,7 +285,7 @@ pub async fn only_the_slow_reader_is_closed<H: Harness>(h: H) {
 /// What each of four at once sends to one arrives once and in order.
 pub async fn four_senders_keep_their_order<H: Harness>(h: H) {
     const COUNT: usize = 500;
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut reader = chat.user("reader").await;
     let mut senders = Vec::new();
     for sender in 0..4 {
@@ -316,7 +316,7 @@ pub async fn four_senders_keep_their_order<H: Harness>(h: H) {
 pub async fn everyone_talks_to_everyone<H: Harness>(h: H) {
     const USERS: usize = 6;
     const COUNT: usize = 200;
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut users = Vec::new();
     for i in 0..USERS {
         users.push(chat.user(&format!("user{i}")).await);
@@ -350,7 +350,7 @@ pub async fn everyone_talks_to_everyone<H: Harness>(h: H) {
 /// One connection of a program is used by several tasks, on whatever threads the runtime has.
 pub async fn a_client_is_used_by_several_tasks<H: Harness>(h: H) {
     const COUNT: usize = 300;
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let ada = Client::new(chat.connect().await.into_inner());
     let bob = Client::new(chat.connect().await.into_inner());
     ada.register("ada").await.expect("a free name");
@@ -397,7 +397,7 @@ pub async fn a_client_is_used_by_several_tasks<H: Harness>(h: H) {
 pub async fn who_does_not_register_is_told<H: Harness>(h: H) {
     let wait = Duration::from_millis(200);
     let timeouts = Timeouts::builder().register(wait).build();
-    let hub = Hub::builder()
+    let hub = crate::unthrottled()
         .timeouts(timeouts.expect("good timeouts"))
         .build();
     let chat = Chat::start(&h, hub).await;
@@ -415,7 +415,7 @@ pub async fn who_does_not_register_is_told<H: Harness>(h: H) {
 pub async fn who_is_idle_is_told<H: Harness>(h: H) {
     let wait = Duration::from_millis(200);
     let timeouts = Timeouts::builder().idle(wait).build();
-    let hub = Hub::builder()
+    let hub = crate::unthrottled()
         .timeouts(timeouts.expect("good timeouts"))
         .build();
     let chat = Chat::start(&h, hub).await;
@@ -531,7 +531,7 @@ pub async fn a_dropped_accept_loses_nobody<H: Harness>(h: H) {
 
 /// A graceful shutdown: what waits is read, then the good-bye, then the end; nobody comes in any more.
 pub async fn a_shutdown_delivers_everything<H: Harness>(h: H) {
-    let mut chat = Chat::start(&h, Hub::new()).await;
+    let mut chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut ada = chat.user("ada").await;
     let mut bob = chat.user("bob").await;
     let mut nobody = chat.connect().await;
@@ -561,7 +561,7 @@ pub async fn a_shutdown_ends_by_its_deadline<H: Harness>(h: H) {
         .shutdown(wait)
         .patience(Duration::ZERO)
         .build();
-    let hub = Hub::builder()
+    let hub = crate::unthrottled()
         .limits(limits.expect("good limits"))
         .timeouts(timeouts.expect("good timeouts"))
         .build();
@@ -585,7 +585,7 @@ pub async fn a_shutdown_ends_by_its_deadline<H: Harness>(h: H) {
 
 /// Dropping the future that serves ends every connection.
 pub async fn a_dropped_server_closes_everything<H: Harness>(h: H) {
-    let hub = Hub::new();
+    let hub = crate::unthrottled().build();
     let listener = h.listen(None).await.expect("it listens");
     let addr = Listener::local_addr(&listener).expect("an address");
     let server = Server::new(hub.clone()).listen(listener, Line::default());
@@ -611,7 +611,7 @@ pub async fn a_dropped_server_closes_everything<H: Harness>(h: H) {
 
 /// A new server has the address of the last one as soon as that has ended.
 pub async fn the_next_server_takes_the_address<H: Harness>(h: H) {
-    let mut chat = Chat::start(&h, Hub::new()).await;
+    let mut chat = Chat::start(&h, crate::unthrottled().build()).await;
     for _ in 0..20 {
         let mut ada = chat.user("ada").await;
         chat.stop();
@@ -620,7 +620,13 @@ pub async fn the_next_server_takes_the_address<H: Harness>(h: H) {
         ada.is_closed().await;
         drop(ada);
         chat.ended().await;
-        chat = Chat::start_with(&h, Hub::new(), h.runtime(), Some(&chat.addr)).await;
+        chat = Chat::start_with(
+            &h,
+            crate::unthrottled().build(),
+            h.runtime(),
+            Some(&chat.addr),
+        )
+        .await;
     }
     chat.user("bob").await;
 }
@@ -645,7 +651,7 @@ pub async fn spawned_tasks_are_detached<H: Harness>(h: H) {
 /// A panic in one connection costs that one, leaves nothing of it in the hub, and the runtime is as good
 /// as before.
 pub async fn a_panic_harms_nobody_else<H: Harness>(h: H) {
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut ada = chat.user("ada").await;
     for n in 0..20 {
         let mut bob = chat.user("bob").await;
@@ -661,7 +667,9 @@ pub async fn a_panic_harms_nobody_else<H: Harness>(h: H) {
 /// The bound on connections.
 pub async fn one_connection_too_many_is_told<H: Harness>(h: H) {
     let limits = Limits::builder().max_connections(1).build();
-    let hub = Hub::builder().limits(limits.expect("good limits")).build();
+    let hub = crate::unthrottled()
+        .limits(limits.expect("good limits"))
+        .build();
     let chat = Chat::start(&h, hub).await;
     let mut ada = chat.user("ada").await;
     for _ in 0..10 {
@@ -678,7 +686,7 @@ pub async fn one_connection_too_many_is_told<H: Harness>(h: H) {
 /// Of any number who want one name at once, one gets it.
 pub async fn one_of_a_thousand_gets_the_name<H: Harness>(h: H) {
     const CLAIMS: usize = 1000;
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut peers = Vec::new();
     for _ in 0..CLAIMS {
         peers.push(chat.connect().await);
@@ -706,7 +714,7 @@ pub async fn servers_on_two_runtimes_share_a_hub<H: Harness>(h: H) {
     h.expect_outside_wakes();
     // The other runtime's time flies while it has nothing to do.
     let timeouts = Timeouts::builder().register(None).idle(None).build();
-    let hub = Hub::builder()
+    let hub = crate::unthrottled()
         .timeouts(timeouts.expect("good timeouts"))
         .build();
     let chat = Chat::start(&h, hub.clone()).await;
@@ -742,7 +750,7 @@ pub async fn servers_on_two_runtimes_share_a_hub<H: Harness>(h: H) {
 /// Without file descriptors nobody is accepted, everybody else is served, and it goes on by itself when
 /// there are some again.
 pub async fn accept_survives_the_open_file_limit<H: Harness>(h: H) {
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let mut ada = chat.user("ada").await;
     let exhausted = h.exhaust(&chat.addr);
     let mut bob = chat.connect().await;
@@ -763,7 +771,8 @@ pub async fn a_hundred_servers_leave_nothing_behind<H: Harness>(h: H) {
     let runtime = Watched::new(h.runtime());
     let mut at_first = h.resources();
     for round in 0..100 {
-        let mut chat = Chat::start_with(&h, Hub::new(), runtime.clone(), None).await;
+        let mut chat =
+            Chat::start_with(&h, crate::unthrottled().build(), runtime.clone(), None).await;
         let mut ada = chat.user("ada").await;
         let nobody = chat.connect().await;
         ada.ask("chat,ada", "ada says hi").await;

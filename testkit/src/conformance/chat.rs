@@ -182,7 +182,7 @@ pub(super) async fn when_woken<F: Future>(future: F) -> F::Output {
 /// A hub that waits so long for a peer's own good-bye.
 pub(super) fn patient(linger: Duration) -> Hub {
     let timeouts = Timeouts::builder().linger(linger).build();
-    Hub::builder()
+    crate::unthrottled()
         .timeouts(timeouts.expect("good timeouts"))
         .build()
 }

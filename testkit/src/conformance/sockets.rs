@@ -3,7 +3,7 @@
 use std::{fs, future::poll_fn, io, pin::pin, task::Poll, time::Duration};
 
 use chinwag_core::{
-    Addr, Hub, Listener, Runtime, Server,
+    Addr, Listener, Runtime, Server,
     sockets::{self, Network, TcpListener},
     wire::{Line, Seed},
 };
@@ -55,7 +55,7 @@ pub async fn accepted_sockets_are_tuned<N: Network>(tcp: Tcp<N>) {
 pub async fn the_original_client_is_served<H: Harness>(h: H) {
     let listener = h.listen(None).await.unwrap();
     let addr = Listener::local_addr(&listener).unwrap();
-    let hub = Hub::new();
+    let hub = crate::unthrottled().build();
     let server = Server::new(hub.clone()).listen(listener, Seed::default());
     let chat = Chat::serve(&h, hub, server, h.runtime(), addr);
     let mut ada = chat.connect().await;
@@ -70,14 +70,14 @@ pub async fn the_original_client_is_served<H: Harness>(h: H) {
 }
 
 /// The whole state of a connection but its socket, its mailbox and its name, in bytes. It may shrink.
-const LARGEST_CONNECTION: usize = 576;
+const LARGEST_CONNECTION: usize = 656;
 
 /// A connection costs little where there is one, and so where there are many.
 pub async fn a_connection_stays_small<N: Network>(tcp: Tcp<N>) {
     let runtime = Watched::new(tcp.runtime());
     let listener = tcp.listen(None).await.unwrap();
     let addr = Listener::local_addr(&listener).unwrap();
-    let server = Server::new(Hub::new()).listen(listener, Line::default());
+    let server = Server::new(crate::unthrottled().build()).listen(listener, Line::default());
     let user = async {
         let mut user = peer(&tcp, &addr).await;
         user.ask("register,ada", "ack").await;
@@ -89,7 +89,7 @@ pub async fn a_connection_stays_small<N: Network>(tcp: Tcp<N>) {
 
 /// Beside something that is always ready, in the same task, sockets and timers have their turn.
 pub async fn a_busy_task_starves_nothing<H: Harness>(h: H) {
-    let chat = Chat::start(&h, Hub::new()).await;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
     let rt = h.runtime();
     let busy = poll_fn(|cx| -> Poll<()> {
         cx.waker().wake_by_ref();
@@ -110,7 +110,7 @@ pub async fn a_busy_task_starves_nothing<H: Harness>(h: H) {
 #[cfg(unix)]
 pub async fn clients_connect_by_whatever_leads_there<N: Network>(unix: Unix<N>) {
     let tcp = Tcp(unix.runtime());
-    let on_tcp = Chat::start(&tcp, Hub::new()).await;
+    let on_tcp = Chat::start(&tcp, crate::unthrottled().build()).await;
     let on_unix = Chat::start(&unix, on_tcp.hub.clone()).await;
     let addr = on_tcp.addr.tcp().unwrap();
     let by_addr = sockets::connect::<N>(addr).await.unwrap();
@@ -155,7 +155,7 @@ pub async fn a_socket_file_is_replaced_and_removed_with_care<N: Network>(unix: U
     fs::remove_file(&path).unwrap();
 
     // A server removes it in the end.
-    let mut chat = Chat::start(&unix, Hub::new()).await;
+    let mut chat = Chat::start(&unix, crate::unthrottled().build()).await;
     let mut ada = chat.user("ada").await;
     chat.stop();
     assert_eq!(ada.rest().await, "bye\n");
@@ -172,7 +172,7 @@ pub async fn a_socket_file_is_replaced_and_removed_with_care<N: Network>(unix: U
 pub async fn one_server_listens_on_tcp_and_unix_sockets<N: Network>(unix: Unix<N>) {
     let tcp = Tcp(unix.runtime());
     let (hub, listeners) = (
-        Hub::new(),
+        crate::unthrottled().build(),
         (tcp.listen(None).await, unix.listen(None).await),
     );
     let (on_tcp, on_unix) = (listeners.0.unwrap(), listeners.1.unwrap());

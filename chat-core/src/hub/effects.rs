@@ -1,0 +1,75 @@
+//! What an act leaves to be done once no lock is held.
+
+use std::{sync::Arc, task::Waker};
+
+use super::mailbox::{Item, Mailbox, Manner, Pushed, wake_all};
+
+/// Tasks to be woken, and mailboxes that are fuller than they should be.
+///
+/// No task is forgotten, also when the one that has to wake them panics.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    wakes: Vec<Waker>,
+    /// For whose sake the one who acts should hold back.
+    pub(crate) behind: Vec<Arc<Mailbox>>,
+}
+
+impl Effects {
+    /// Wakes the tasks.
+    pub(crate) fn wake(&mut self) {
+        for task in self.wakes.drain(..) {
+            task.wake();
+        }
+    }
+
+    pub(crate) fn add_wake(&mut self, task: Option<Waker>) {
+        self.wakes.extend(task);
+    }
+
+    /// Pushes `item` to `mailbox`. `false` if it did not go in and should be pushed again later.
+    pub(crate) fn push(&mut self, mailbox: &Arc<Mailbox>, item: Item, manner: Manner) -> Told {
+        match mailbox.push(item, manner) {
+            Pushed::Queued(wake) => {
+                self.wakes.extend(wake);
+                Told::Yes
+            }
+            Pushed::Above(wake) => {
+                self.wakes.extend(wake);
+                self.behind.push(mailbox.clone());
+                Told::Yes
+            }
+            Pushed::NoRoom => {
+                self.behind.push(mailbox.clone());
+                Told::NotYet
+            }
+            Pushed::Overflow(wake) => {
+                self.wakes.extend(wake);
+                Told::Never
+            }
+            Pushed::Closed => Told::Never,
+        }
+    }
+}
+
+/// Whether somebody is told something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Told {
+    Yes,
+    NotYet,
+    Never,
+}
+
+impl Drop for Effects {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}
+
+/// Ends `mailbox`, throws away what waits in it, and lets those go who held back for it. Returns how many
+/// events that were.
+pub(crate) fn discard(mailbox: &Mailbox) -> u64 {
+    let (events, waiting) = mailbox.clear();
+    wake_all(waiting);
+    events
+}

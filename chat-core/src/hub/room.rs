@@ -1,0 +1,480 @@
+//! One room: who is in it, what they may do, and what they are told.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    ptr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use slab::Slab;
+
+use super::{
+    effects::Effects,
+    mailbox::{Item, Mailbox, Manner},
+    roster::Position,
+    user::User,
+};
+use crate::{
+    connections::Place,
+    error::HubError,
+    model::{Event, Outbound, Role, RoomName, UserName},
+};
+
+/// A room. Everything that happens in it happens under its lock, and so in one order for all members.
+#[derive(Debug)]
+pub(crate) struct Room {
+    name: RoomName,
+    /// In which order the locks of several rooms are taken, and where the room is in the list of all.
+    position: Position,
+    state: Mutex<RoomState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RoomState {
+    members: BTreeMap<Position, Member>,
+    next: Position,
+    /// The mailboxes of all connections of all members, behind each other for the one loop that counts.
+    outlets: Slab<Arc<Mailbox>>,
+    /// Mailboxes that were above their mark when they were last pushed to. Nobody who can wait pushes
+    /// anything more until they are not, so that a room takes each of them past the mark by one event.
+    behind: Vec<Arc<Mailbox>>,
+    /// The number of the last message.
+    seq: u64,
+    topic: Arc<str>,
+    bans: HashSet<UserName>,
+    invited: HashSet<UserName>,
+    invite_only: bool,
+    owners: usize,
+    /// It stays when it is empty, and nobody owns it for having come first.
+    permanent: bool,
+    /// Its place among all rooms. Without one it is gone, and whoever still finds it looks again.
+    place: Option<Place>,
+}
+
+/// A member of a room.
+#[derive(Debug)]
+pub(crate) struct Member {
+    user: Arc<User>,
+    name: UserName,
+    role: Role,
+    /// Their mailboxes among the outlets.
+    outlets: Vec<usize>,
+}
+
+/// A member who does something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Actor<'a> {
+    pub(crate) user: &'a Arc<User>,
+    pub(crate) position: Position,
+}
+
+/// Something is not done, for this reason.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It is against a rule.
+    Refused(HubError),
+    /// Somebody is behind, see [`Effects::behind`]: hold back, and try again.
+    Held,
+}
+
+impl From<HubError> for Stop {
+    fn from(error: HubError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Room {
+    pub(crate) fn new(name: RoomName, position: Position, place: Place) -> Self {
+        Self {
+            name,
+            position,
+            state: Mutex::new(RoomState {
+                members: BTreeMap::new(),
+                next: Position::default(),
+                outlets: Slab::new(),
+                behind: Vec::new(),
+                seq: 0,
+                topic: "".into(),
+                bans: HashSet::new(),
+                invited: HashSet::new(),
+                invite_only: false,
+                owners: 0,
+                permanent: false,
+                place: Some(place),
+            }),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &RoomName {
+        &self.name
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, RoomState> {
+        // No code that runs under the lock panics half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends `text` to all members.
+    pub(crate) fn publish(
+        &self,
+        actor: Actor<'_>,
+        text: &str,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let mut state = self.lock();
+        let from = state.member(actor)?.name.clone();
+        state.wait(effects)?;
+        state.say(&self.name, Some(from), text, effects);
+        Ok(())
+    }
+
+    /// Sends `text` to all members, for the program. Returns the number of the message.
+    pub(crate) fn announce(&self, text: &str, effects: &mut Effects) -> Result<u64, HubError> {
+        let mut state = self.lock();
+        if state.is_gone() {
+            return Err(HubError::NoSuchRoom);
+        }
+        state.say(&self.name, None, text, effects);
+        Ok(state.seq)
+    }
+}
+
+impl RoomState {
+    /// Whether the room is no longer among the rooms.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.place.is_none()
+    }
+
+    /// Takes the room off the rooms if nobody is in it and it is not to stay. `true` if it is gone by this.
+    #[must_use]
+    pub(crate) fn close_if_empty(&mut self) -> bool {
+        self.members.is_empty() && !self.permanent && self.place.take().is_some()
+    }
+
+    pub(crate) fn set_permanent(&mut self, permanent: bool) {
+        self.permanent = permanent;
+    }
+
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.permanent
+    }
+
+    pub(crate) fn messages(&self) -> u64 {
+        self.seq
+    }
+
+    pub(crate) fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    pub(crate) fn set_topic(&mut self, topic: Arc<str>) {
+        self.topic = topic;
+    }
+
+    pub(crate) fn is_invite_only(&self) -> bool {
+        self.invite_only
+    }
+
+    pub(crate) fn set_invite_only(&mut self, on: bool) {
+        self.invite_only = on;
+        self.invited = HashSet::new();
+    }
+
+    pub(crate) fn is_banned(&self, name: &UserName) -> bool {
+        self.bans.contains(name)
+    }
+
+    pub(crate) fn ban(&mut self, name: UserName, max: usize) -> Result<(), HubError> {
+        self.invited.remove(&name);
+        insert(&mut self.bans, name, max)
+    }
+
+    pub(crate) fn unban(&mut self, name: &UserName) {
+        self.bans.remove(name);
+    }
+
+    pub(crate) fn bans(&self) -> impl Iterator<Item = &UserName> {
+        self.bans.iter()
+    }
+
+    pub(crate) fn invite(&mut self, name: UserName, max: usize) -> Result<(), HubError> {
+        insert(&mut self.invited, name, max)
+    }
+
+    /// The members from `from` on, at most `most` of them, and where to go on, if there are more.
+    pub(crate) fn page(
+        &self,
+        from: Position,
+        end: Position,
+        most: usize,
+    ) -> (Vec<UserName>, Option<Position>) {
+        let mut range = self.members.range(from..end);
+        let names = range.by_ref().take(most).map(|(_, m)| m.name.clone());
+        (names.collect(), range.next().map(|(position, _)| *position))
+    }
+
+    /// Where the next member will be.
+    pub(crate) fn end(&self) -> Position {
+        self.next
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&UserName, Role)> {
+        self.members.values().map(|m| (&m.name, m.role))
+    }
+
+    /// The member who acts, if they are one.
+    pub(crate) fn member(&self, actor: Actor<'_>) -> Result<&Member, HubError> {
+        match self.members.get(&actor.position) {
+            Some(member) if Arc::ptr_eq(&member.user, actor.user) => Ok(member),
+            _ => Err(HubError::NotAMember),
+        }
+    }
+
+    /// The name of whoever acts, if they may do what takes at least `role`. `None` for the program, which
+    /// may do everything.
+    pub(crate) fn allow(
+        &self,
+        actor: Option<Actor<'_>>,
+        role: Role,
+    ) -> Result<Option<UserName>, HubError> {
+        let Some(actor) = actor else {
+            return Ok(None);
+        };
+        let member = self.member(actor)?;
+        match member.role >= role {
+            true => Ok(Some(member.name.clone())),
+            false => Err(HubError::NeedsRole(role)),
+        }
+    }
+
+    /// Like [`allow`](Self::allow), for what all members are told: a member may have to wait.
+    pub(crate) fn begin(
+        &mut self,
+        actor: Option<Actor<'_>>,
+        role: Role,
+        effects: &mut Effects,
+    ) -> Result<Option<UserName>, Stop> {
+        let by = self.allow(actor, role)?;
+        if by.is_some() {
+            self.wait(effects)?;
+        }
+        Ok(by)
+    }
+
+    /// Whether whoever acts may put the member at `whom` out.
+    pub(crate) fn outranks(
+        &self,
+        actor: Option<Actor<'_>>,
+        whom: Position,
+    ) -> Result<(), HubError> {
+        let (Some(actor), Some(whom)) = (actor, self.members.get(&whom)) else {
+            return Ok(());
+        };
+        match self.member(actor)?.role > whom.role {
+            true => Ok(()),
+            false => Err(HubError::NotOutranked(whom.role)),
+        }
+    }
+
+    /// Whether `user` may come in. An invitation is used up.
+    pub(crate) fn admit(&mut self, name: &UserName, max_members: usize) -> Result<(), HubError> {
+        if self.bans.contains(name) {
+            return Err(HubError::Banned);
+        }
+        if self.invite_only && !self.invited.contains(name) {
+            return Err(HubError::InviteOnly);
+        }
+        if self.members.len() >= max_members {
+            return Err(HubError::RoomFull(max_members));
+        }
+        self.invited.remove(name);
+        Ok(())
+    }
+
+    /// Puts `user` in, with the connections behind `devices`.
+    pub(crate) fn enter(
+        &mut self,
+        user: Arc<User>,
+        name: UserName,
+        devices: &[Arc<Mailbox>],
+    ) -> Position {
+        let role = match self.members.is_empty() && !self.permanent {
+            true => Role::Owner,
+            false => Role::Member,
+        };
+        self.owners += usize::from(role == Role::Owner);
+        let position = self.next;
+        self.next = position.next();
+        let outlets = devices
+            .iter()
+            .map(|device| self.outlets.insert(device.clone()));
+        let member = Member {
+            user,
+            name,
+            role,
+            outlets: outlets.collect(),
+        };
+        self.members.insert(position, member);
+        position
+    }
+
+    /// Takes the member at `position` out, if there is one.
+    pub(crate) fn leave(&mut self, position: Position) -> Option<UserName> {
+        let member = self.members.remove(&position)?;
+        for outlet in member.outlets {
+            self.outlets.try_remove(outlet);
+        }
+        self.owners -= usize::from(member.role == Role::Owner);
+        Some(member.name)
+    }
+
+    /// Makes somebody the owner if the last one has left: of the highest role, who has been here longest.
+    pub(crate) fn keep_owned(&mut self, room: &RoomName, effects: &mut Effects) {
+        if self.owners > 0 || self.permanent {
+            return;
+        }
+        // Of several that are the largest, the last one is found.
+        let heir = self.members.iter_mut().rev().max_by_key(|(_, m)| m.role);
+        let Some((_, heir)) = heir else {
+            return;
+        };
+        heir.role = Role::Owner;
+        self.owners = 1;
+        let name = heir.name.clone();
+        let event = Event::Role {
+            room: room.clone(),
+            name,
+            role: Role::Owner,
+            by: None,
+        };
+        self.tell(event, None, effects);
+    }
+
+    /// Gives the member at `position` a role. `false` if they had it.
+    pub(crate) fn set_role(&mut self, position: Position, role: Role) -> Result<bool, HubError> {
+        let keeps_owner = self.permanent || self.owners > 1;
+        let member = self.members.get_mut(&position);
+        let member = member.ok_or(HubError::NotAMember)?;
+        if member.role == role {
+            return Ok(false);
+        }
+        if member.role == Role::Owner {
+            if !keeps_owner {
+                return Err(HubError::LastOwner);
+            }
+            self.owners -= 1;
+        }
+        self.owners += usize::from(role == Role::Owner);
+        member.role = role;
+        Ok(true)
+    }
+
+    /// Changes the name of the member at `position`.
+    pub(crate) fn rename(&mut self, position: Position, name: &UserName) {
+        if let Some(member) = self.members.get_mut(&position) {
+            member.name = name.clone();
+        }
+    }
+
+    /// Adds a connection to the member at `position`.
+    pub(crate) fn attach(&mut self, position: Position, device: &Arc<Mailbox>) {
+        if let Some(member) = self.members.get_mut(&position) {
+            member.outlets.push(self.outlets.insert(device.clone()));
+        }
+    }
+
+    /// Takes a connection from the member at `position`.
+    pub(crate) fn detach(&mut self, position: Position, device: &Arc<Mailbox>) {
+        if let Some(member) = self.members.get_mut(&position) {
+            let outlets = &mut self.outlets;
+            let is = |&key: &usize| outlets.get(key).is_some_and(|o| Arc::ptr_eq(o, device));
+            if let Some(index) = member.outlets.iter().position(is) {
+                outlets.try_remove(member.outlets.swap_remove(index));
+            }
+        }
+    }
+
+    /// Whether one more event may be pushed by somebody who can wait. If not, the mailboxes to wait for are
+    /// among the effects.
+    pub(crate) fn wait(&mut self, effects: &mut Effects) -> Result<(), Stop> {
+        if self.behind.is_empty() {
+            return Ok(());
+        }
+        self.behind.retain(|mailbox| mailbox.is_behind());
+        if self.behind.is_empty() {
+            self.behind = Vec::new();
+            return Ok(());
+        }
+        effects.behind.extend_from_slice(&self.behind);
+        Err(Stop::Held)
+    }
+
+    /// Tells all members, but not the connection `except`.
+    pub(crate) fn tell(
+        &mut self,
+        event: Event,
+        except: Option<&Arc<Mailbox>>,
+        effects: &mut Effects,
+    ) {
+        let outbound = Arc::new(Outbound::new(event));
+        let already_behind = effects.behind.len();
+        for (_, outlet) in &self.outlets {
+            if except.is_some_and(|except| Arc::ptr_eq(except, outlet)) {
+                continue;
+            }
+            let item = Item::Shared(outbound.clone());
+            let _ = effects.push(outlet, item, Manner::Urgent);
+        }
+        self.note_behind(&effects.behind[already_behind..]);
+    }
+
+    /// Tells all members that `told` does not hold yet.
+    pub(crate) fn tell_once(
+        &mut self,
+        outbound: &Arc<Outbound>,
+        told: &mut HashSet<*const Mailbox>,
+        effects: &mut Effects,
+    ) {
+        let already_behind = effects.behind.len();
+        for (_, outlet) in &self.outlets {
+            if told.insert(ptr::from_ref(&**outlet)) {
+                let item = Item::Shared(outbound.clone());
+                let _ = effects.push(outlet, item, Manner::Urgent);
+            }
+        }
+        self.note_behind(&effects.behind[already_behind..]);
+    }
+
+    fn say(&mut self, room: &RoomName, from: Option<UserName>, text: &str, effects: &mut Effects) {
+        self.seq += 1;
+        let event = Event::Said {
+            room: room.clone(),
+            seq: self.seq,
+            from,
+            text: text.into(),
+        };
+        self.tell(event, None, effects);
+    }
+
+    /// Remembers who is behind. It is a short list: a mailbox is pushed to once before somebody waits.
+    fn note_behind(&mut self, behind: &[Arc<Mailbox>]) {
+        self.behind.extend_from_slice(behind);
+        if self.behind.len() > 2 * self.outlets.len() + 16 {
+            self.behind.sort_unstable_by_key(Arc::as_ptr);
+            self.behind.dedup_by(|a, b| Arc::ptr_eq(a, b));
+            self.behind.retain(|mailbox| mailbox.is_behind());
+        }
+    }
+}
+
+fn insert(names: &mut HashSet<UserName>, name: UserName, max: usize) -> Result<(), HubError> {
+    if !names.contains(&name) && names.len() >= max {
+        return Err(HubError::TooManyNames(max));
+    }
+    names.insert(name);
+    Ok(())
+}

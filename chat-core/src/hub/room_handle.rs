@@ -1,0 +1,201 @@
+//! A room, as the program that the chat is part of sees it.
+
+use std::{fmt, sync::Arc};
+
+use super::{Effects, Inner, Room, Stop};
+use crate::{
+    error::HubError,
+    model::{Role, RoomName, UserName},
+    plug::one_line,
+};
+
+/// A room of a [`Hub`](crate::Hub), which the program may do everything with.
+///
+/// What it does is told to the members as done by `*`. A handle does not keep its room: once the last member
+/// has left a room that is not permanent, every method fails with [`HubError::NoSuchRoom`], also when a new
+/// room of that name has been made.
+///
+/// ```
+/// # extern crate chinwag_core as chinwag;
+/// use chinwag::{Hub, Role};
+///
+/// let hub = Hub::new();
+/// let room = hub.open_room("#dev")?;
+/// room.set_topic("what we build")?;
+///
+/// let mut ada = hub.connect("ada")?;
+/// ada.join("#dev")?;
+/// room.set_role("ada", Role::Moderator)?;
+/// assert_eq!(room.members()[0].1, Role::Moderator);
+/// # Ok::<(), chinwag::HubError>(())
+/// ```
+#[derive(Clone)]
+pub struct RoomHandle {
+    hub: Arc<Inner>,
+    room: Arc<Room>,
+}
+
+impl RoomHandle {
+    pub(super) fn new(hub: Arc<Inner>, room: Arc<Room>) -> Self {
+        Self { hub, room }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &RoomName {
+        self.room.name()
+    }
+
+    /// The members and their roles, in the order in which they joined.
+    pub fn members(&self) -> Vec<(UserName, Role)> {
+        let room = self.room.lock();
+        let members = room.members();
+        members.map(|(name, role)| (name.clone(), role)).collect()
+    }
+
+    /// Whether the room stays when it is empty.
+    pub fn is_permanent(&self) -> bool {
+        self.room.lock().is_permanent()
+    }
+
+    /// Says whether the room stays when it is empty. One that is empty and shall not stay is gone at once.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`].
+    pub fn set_permanent(&self, permanent: bool) -> Result<(), HubError> {
+        let mut effects = Effects::default();
+        let mut room = self.room.lock();
+        if room.is_gone() {
+            return Err(HubError::NoSuchRoom);
+        }
+        room.set_permanent(permanent);
+        room.keep_owned(self.room.name(), &mut effects);
+        let gone = room.close_if_empty();
+        drop(room);
+        if gone {
+            self.hub.forget(&self.room);
+        }
+        Ok(())
+    }
+
+    /// How many messages there have been, which is the number of the last one.
+    pub fn messages(&self) -> u64 {
+        self.room.lock().messages()
+    }
+
+    /// The topic; empty for none.
+    pub fn topic(&self) -> Arc<str> {
+        self.room.lock().topic().clone()
+    }
+
+    /// Sets the topic. A line end or NUL in it becomes a space.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::TextTooLong`].
+    pub fn set_topic(&self, text: &str) -> Result<(), HubError> {
+        let text = self.hub.short(&one_line(text))?;
+        self.act(|hub, room, effects| hub.set_topic(None, room, text.clone(), effects))
+    }
+
+    /// Sends `text` to all members. See [`Hub::publish`](crate::Hub::publish).
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`].
+    pub fn publish(&self, text: &str) -> Result<u64, HubError> {
+        let mut effects = Effects::default();
+        self.room.announce(&one_line(text), &mut effects)
+    }
+
+    /// Puts a member out. They may come back.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchUser`], [`HubError::NotThere`] and [`HubError::TextTooLong`].
+    pub fn kick(&self, name: &str, reason: Option<&str>) -> Result<(), HubError> {
+        let reason = reason.map(|reason| self.hub.short(&one_line(reason)));
+        let reason = reason.transpose()?;
+        self.act(|hub, room, effects| hub.kick(None, room, name, reason.clone(), effects))
+    }
+
+    /// Keeps `name` out, whether they are in the room now or not.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::BadName`] and [`HubError::TooManyNames`].
+    pub fn ban(&self, name: &str) -> Result<(), HubError> {
+        let name: UserName = name.parse()?;
+        self.act(|hub, room, effects| hub.ban(None, room, name.clone(), effects))
+    }
+
+    /// Takes a ban back, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::BadName`].
+    pub fn unban(&self, name: &str) -> Result<(), HubError> {
+        self.room.lock().unban(&name.parse()?);
+        Ok(())
+    }
+
+    /// Who is banned, in no order.
+    pub fn bans(&self) -> Vec<UserName> {
+        self.room.lock().bans().cloned().collect()
+    }
+
+    /// Gives a member a role.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchUser`], [`HubError::NotThere`] and, in a room that is not permanent,
+    /// [`HubError::LastOwner`].
+    pub fn set_role(&self, name: &str, role: Role) -> Result<(), HubError> {
+        self.act(|hub, room, effects| hub.set_role(None, room, name, role, effects))
+    }
+
+    /// Whether one must have been invited to join.
+    pub fn is_invite_only(&self) -> bool {
+        self.room.lock().is_invite_only()
+    }
+
+    /// Says whether one must have been invited to join. Who is in the room stays.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`].
+    pub fn set_invite_only(&self, on: bool) -> Result<(), HubError> {
+        self.act(|hub, room, effects| hub.set_invite_only(None, room, on, effects))
+    }
+
+    /// Lets `name` join once, although one must have been invited, and tells them.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchUser`] and [`HubError::TooManyNames`].
+    pub fn invite(&self, name: &str) -> Result<(), HubError> {
+        self.act(|hub, room, effects| hub.invite(None, room, name, effects))
+    }
+
+    /// Does something for the program.
+    fn act(
+        &self,
+        act: impl Fn(&Inner, &Arc<Room>, &mut Effects) -> Result<(), Stop>,
+    ) -> Result<(), HubError> {
+        if self.room.lock().is_gone() {
+            return Err(HubError::NoSuchRoom);
+        }
+        match act(&self.hub, &self.room, &mut Effects::default()) {
+            Ok(()) => Ok(()),
+            Err(Stop::Refused(error)) => Err(error),
+            // The program is never held back.
+            Err(Stop::Held) => Err(HubError::Busy),
+        }
+    }
+}
+
+impl fmt::Debug for RoomHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RoomHandle").field(self.name()).finish()
+    }
+}

@@ -1,0 +1,486 @@
+//! One connection's place in a hub.
+
+use std::{mem, sync::Arc, time::Instant};
+
+use super::{
+    Inner,
+    effects::{Effects, Told, discard},
+    mailbox::{Item, Mailbox, Manner, wake_all},
+    room::{Actor, Room, Stop},
+    roster::Position,
+    user::{Joined, User},
+};
+use crate::{
+    config::SlowReader,
+    error::HubError,
+    model::{Event, QuitReason, Role, RoomName, UserName, Whois, same_name},
+};
+
+/// One connection's place in a hub: a mailbox, and a user once it has registered.
+///
+/// Dropping it ends the mailbox, whatever happened to the connection, and the user with it, unless they have
+/// another connection.
+pub(crate) struct Seat {
+    hub: Arc<Inner>,
+    mailbox: Arc<Mailbox>,
+    registered: Option<Box<Registered>>,
+}
+
+/// Who a connection belongs to, with a copy of what its messages need, so that they lock nothing for it.
+struct Registered {
+    user: Arc<User>,
+    /// The version of the user's state that the rest is a copy of.
+    version: u64,
+    name: UserName,
+    /// They still have it.
+    is_here: bool,
+    rooms: Vec<Joined>,
+    /// The user's other connections.
+    others: Vec<Arc<Mailbox>>,
+}
+
+impl Registered {
+    fn new(user: Arc<User>, me: &Arc<Mailbox>) -> Self {
+        let name = user.lock().name.clone();
+        let mut registered = Self {
+            version: user.version(),
+            name,
+            user,
+            is_here: true,
+            rooms: Vec::new(),
+            others: Vec::new(),
+        };
+        registered.copy(me);
+        registered
+    }
+
+    /// Looks whether the user has changed.
+    fn refresh(&mut self, me: &Arc<Mailbox>) {
+        if self.user.version() != self.version {
+            self.copy(me);
+        }
+    }
+
+    fn copy(&mut self, me: &Arc<Mailbox>) {
+        let state = self.user.lock();
+        self.version = self.user.version();
+        self.name = state.name.clone();
+        self.is_here = state.is_here();
+        self.rooms.clone_from(&state.rooms);
+        self.others.clear();
+        let others = state.devices().iter().filter(|d| !Arc::ptr_eq(d, me));
+        self.others.extend(others.cloned());
+    }
+}
+
+/// A list that is handed out in parts, from `next` on, without those who came after it was asked for.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    of: ListOf,
+    next: Position,
+    end: Position,
+    first: bool,
+}
+
+/// What is listed.
+#[derive(Debug)]
+enum ListOf {
+    Users,
+    Rooms,
+    Members(Arc<Room>),
+}
+
+impl Seat {
+    pub(super) fn new(hub: Arc<Inner>, slow_reader: SlowReader) -> Self {
+        let mailbox = Arc::new(Mailbox::new(hub.limits.mailbox_bytes(), slow_reader));
+        Self {
+            hub,
+            mailbox,
+            registered: None,
+        }
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Inner> {
+        &self.hub
+    }
+
+    /// The name, as far as this connection knows.
+    pub(crate) fn name(&self) -> Option<&UserName> {
+        self.registered.as_ref().map(|registered| &registered.name)
+    }
+
+    /// Says that this connection asks for something.
+    pub(crate) fn touch(&mut self, now: Instant) {
+        if let Some(registered) = &mut self.registered {
+            registered.user.touch(now);
+            registered.refresh(&self.mailbox);
+        }
+    }
+
+    /// Takes `name`, and frees the one that this user had.
+    ///
+    /// A new name goes to the end of the list, unless it is the old one in another case.
+    pub(crate) fn register(
+        &mut self,
+        name: UserName,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        match &mut self.registered {
+            Some(registered) => {
+                self.hub
+                    .rename(&registered.user, &self.mailbox, name, effects)?;
+                registered.refresh(&self.mailbox);
+            }
+            None => {
+                let user = self.hub.claim(&name, &self.mailbox, now, effects)?;
+                self.registered = Some(Box::new(Registered::new(user, &self.mailbox)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends `text` to whoever has the name `to`.
+    pub(crate) fn send(&mut self, to: &str, text: &str, effects: &mut Effects) -> Result<(), Stop> {
+        let registered = self.registered.as_ref().filter(|r| r.is_here);
+        let registered = registered.ok_or(HubError::NotRegistered)?;
+        let alone = registered.others.is_empty();
+        let found = self.hub.names.get(to, |entry| entry.devices.clone());
+        let devices = found.ok_or(HubError::NoSuchUser)?;
+        let from = Some(registered.name.clone());
+        let text: Arc<str> = text.into();
+        let mut told = Told::Never;
+        if let [mailbox] = devices.as_slice() {
+            let item = Item::Own(Event::Direct {
+                from,
+                text: text.clone(),
+            });
+            told = effects.push(mailbox, item, Manner::Patient);
+        } else {
+            if devices.as_slice().iter().any(|device| device.is_behind()) {
+                let behind = devices.as_slice().iter().filter(|d| d.is_behind());
+                effects.behind.extend(behind.cloned());
+                return Err(Stop::Held);
+            }
+            for device in devices.as_slice() {
+                let event = Event::Direct {
+                    from: from.clone(),
+                    text: text.clone(),
+                };
+                if effects.push(device, Item::Own(event), Manner::Urgent) == Told::Yes {
+                    told = Told::Yes;
+                }
+            }
+        }
+        match told {
+            Told::Yes if alone => Ok(()),
+            Told::Yes => {
+                self.tell_others(to, text, effects);
+                Ok(())
+            }
+            Told::NotYet => Err(Stop::Held),
+            // Their connection is about to be closed, and their name to be free.
+            Told::Never => Err(HubError::NoSuchUser.into()),
+        }
+    }
+
+    /// Tells the user's other connections what this one has sent.
+    fn tell_others(&self, to: &str, text: Arc<str>, effects: &mut Effects) {
+        let (Some(registered), Ok(to)) = (&self.registered, to.parse::<UserName>()) else {
+            return;
+        };
+        // To oneself: they have got it already.
+        if registered.name == to {
+            return;
+        }
+        for other in &registered.others {
+            let event = Event::Sent {
+                to: to.clone(),
+                text: text.clone(),
+            };
+            let _ = effects.push(other, Item::Own(event), Manner::Urgent);
+        }
+    }
+
+    /// Sends `text` to all members of `room`.
+    pub(crate) fn say(
+        &mut self,
+        room: &str,
+        text: &str,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        room.publish(actor, text, effects)
+    }
+
+    /// The name of the room `room`, of which one is a member.
+    pub(crate) fn room_name(&self, room: &str) -> Result<&RoomName, HubError> {
+        Ok(self.joined(room)?.0.name())
+    }
+
+    pub(crate) fn join(&mut self, room: RoomName, effects: &mut Effects) -> Result<(), Stop> {
+        let (hub, me) = (self.hub.clone(), self.mailbox.clone());
+        let registered = self.registered()?;
+        hub.join(&registered.user, Some(&me), room, effects)?;
+        registered.refresh(&me);
+        Ok(())
+    }
+
+    pub(crate) fn leave(&mut self, room: &str, effects: &mut Effects) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        self.hub.leave(actor.user, &self.mailbox, room, effects)?;
+        self.refresh();
+        Ok(())
+    }
+
+    pub(crate) fn topic(&self, room: &str) -> Result<Event, HubError> {
+        self.name().ok_or(HubError::NotRegistered)?;
+        let room = self.visible(room)?;
+        let text = room.lock().topic().clone();
+        Ok(Event::TopicIs {
+            room: room.name().clone(),
+            text,
+        })
+    }
+
+    pub(crate) fn set_topic(
+        &self,
+        room: &str,
+        text: &str,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        let text = self.hub.short(text)?;
+        self.hub.set_topic(Some(actor), room, text, effects)
+    }
+
+    pub(crate) fn kick(
+        &self,
+        room: &str,
+        name: &str,
+        reason: Option<&str>,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        let reason = reason.map(|reason| self.hub.short(reason)).transpose()?;
+        self.hub.kick(Some(actor), room, name, reason, effects)
+    }
+
+    pub(crate) fn ban(&self, room: &str, name: &str, effects: &mut Effects) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        let name = name.parse().map_err(HubError::BadName)?;
+        self.hub.ban(Some(actor), room, name, effects)
+    }
+
+    pub(crate) fn unban(&self, room: &str, name: &str) -> Result<(), HubError> {
+        let (room, actor) = self.joined(room)?;
+        let name = name.parse().map_err(HubError::BadName)?;
+        let mut room = room.lock();
+        room.allow(Some(actor), Role::Moderator)?;
+        room.unban(&name);
+        Ok(())
+    }
+
+    pub(crate) fn set_role(
+        &self,
+        room: &str,
+        name: &str,
+        role: Role,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        self.hub.set_role(Some(actor), room, name, role, effects)
+    }
+
+    pub(crate) fn invite(&self, room: &str, name: &str, effects: &mut Effects) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        self.hub.invite(Some(actor), room, name, effects)
+    }
+
+    pub(crate) fn set_invite_only(
+        &self,
+        room: &str,
+        on: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        self.hub.set_invite_only(Some(actor), room, on, effects)
+    }
+
+    pub(crate) fn set_away(&self, text: Option<&str>, effects: &mut Effects) -> Result<(), Stop> {
+        let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
+        let text = text.map(|text| self.hub.short(text)).transpose()?;
+        self.hub
+            .set_away(&registered.user, &self.mailbox, text, effects)
+    }
+
+    pub(crate) fn whois(&self, name: &str, now: Instant) -> Result<Whois, HubError> {
+        let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
+        let user = self.hub.user(name).ok_or(HubError::NoSuchUser)?;
+        let (connected, idle) = user.times(now);
+        let state = user.lock();
+        let shared = |joined: &&Joined| {
+            let mine = &registered.rooms;
+            mine.iter()
+                .any(|mine| Arc::ptr_eq(&mine.room, &joined.room))
+        };
+        let rooms = state.rooms.iter().filter(shared);
+        Ok(Whois {
+            name: state.name.clone(),
+            connected,
+            idle,
+            rooms: rooms.map(|joined| joined.room.name().clone()).collect(),
+            away: state.away.clone(),
+        })
+    }
+
+    /// The list of everyone who has a name.
+    pub(crate) fn list_users(&self) -> Listing {
+        Listing::new(ListOf::Users, self.hub.roster.end())
+    }
+
+    /// The list of all rooms.
+    pub(crate) fn list_rooms(&self) -> Listing {
+        Listing::new(ListOf::Rooms, self.hub.room_list.end())
+    }
+
+    /// The list of a room's members.
+    pub(crate) fn list_members(&self, room: &str) -> Result<Listing, HubError> {
+        let room = self.visible(room)?;
+        let end = room.lock().end();
+        Ok(Listing::new(ListOf::Members(room), end))
+    }
+
+    /// The next part of a list, of at most `most` names. It is over when that is the last one.
+    pub(crate) fn page(&self, listing: &mut Listing, most: usize) -> (Event, bool) {
+        let Listing { of, next, end, .. } = listing;
+        let first = mem::take(&mut listing.first);
+        let names = |(names, go_on): (Vec<UserName>, Option<Position>)| {
+            let last = go_on.is_none();
+            (Event::Names { names, first, last }, go_on)
+        };
+        let (event, go_on) = match of {
+            ListOf::Users => names(self.hub.roster.page(*next, *end, most)),
+            ListOf::Members(room) => names(room.lock().page(*next, *end, most)),
+            ListOf::Rooms => {
+                let (rooms, go_on) = self.hub.room_list.page(*next, *end, most);
+                let last = go_on.is_none();
+                (Event::Rooms { rooms, first, last }, go_on)
+            }
+        };
+        *next = go_on.unwrap_or_default();
+        (event, go_on.is_none())
+    }
+
+    /// Moves events from the mailbox to `into`, until they cost `budget` bytes.
+    pub(crate) fn take(&self, budget: usize, into: &mut Vec<Item>) {
+        let before = into.len();
+        let waiting = self.mailbox.take(budget, into);
+        if !waiting.is_empty() {
+            wake_all(waiting);
+        }
+        if into.len() > before {
+            self.hub.counters.took(&into[before..]);
+        }
+    }
+
+    /// Gives the name back, if there is one, and tells those who share a room why. The mailbox stays.
+    pub(crate) fn quit(&mut self, reason: QuitReason, effects: &mut Effects) -> Option<UserName> {
+        let registered = self.registered.take()?;
+        self.hub
+            .detach(&registered.user, &self.mailbox, reason, effects);
+        Some(registered.name)
+    }
+
+    fn registered(&mut self) -> Result<&mut Registered, HubError> {
+        self.registered
+            .as_deref_mut()
+            .ok_or(HubError::NotRegistered)
+    }
+
+    fn refresh(&mut self) {
+        if let Some(registered) = &mut self.registered {
+            registered.refresh(&self.mailbox);
+        }
+    }
+
+    /// The room `name`, of which one is a member.
+    fn joined(&self, name: &str) -> Result<(&Arc<Room>, Actor<'_>), HubError> {
+        let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
+        let is = |joined: &&Joined| {
+            let this = joined.room.name().as_str();
+            this == name || same_name(this, name)
+        };
+        match registered.rooms.iter().find(is) {
+            Some(joined) => {
+                let actor = Actor {
+                    user: &registered.user,
+                    position: joined.position,
+                };
+                Ok((&joined.room, actor))
+            }
+            None => {
+                self.hub.existing_room(name)?;
+                Err(HubError::NotAMember)
+            }
+        }
+    }
+
+    /// The room `name`, if one may look into it.
+    fn visible(&self, name: &str) -> Result<Arc<Room>, HubError> {
+        if let Ok((room, _)) = self.joined(name) {
+            return Ok(room.clone());
+        }
+        let room = self.hub.existing_room(name)?;
+        match room.lock().is_invite_only() {
+            true => Err(HubError::NotAMember),
+            false => Ok(room.clone()),
+        }
+    }
+}
+
+impl Listing {
+    fn new(of: ListOf, end: Position) -> Self {
+        Self {
+            of,
+            next: Position::default(),
+            end,
+            first: true,
+        }
+    }
+}
+
+impl Inner {
+    /// A text that is shown beside a name, if it is not too long.
+    pub(super) fn short(&self, text: &str) -> Result<Arc<str>, HubError> {
+        let max = self.limits.max_topic();
+        match text.len() <= max {
+            true => Ok(text.into()),
+            false => Err(HubError::TextTooLong(max)),
+        }
+    }
+
+    /// The room `name`, if there is one.
+    pub(super) fn existing_room(&self, name: &str) -> Result<Arc<Room>, HubError> {
+        match self.rooms.get(name, Arc::clone) {
+            Some(room) => Ok(room),
+            None => match name.parse::<RoomName>() {
+                Ok(_) => Err(HubError::NoSuchRoom),
+                Err(error) => Err(HubError::BadName(error)),
+            },
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut effects = Effects::default();
+        self.quit(QuitReason::Closed, &mut effects);
+        let lost = discard(&self.mailbox);
+        self.hub.counters.lost(lost);
+    }
+}

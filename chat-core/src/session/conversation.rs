@@ -1,0 +1,768 @@
+//! What goes on between a peer and the hub, apart from the peer's bytes.
+
+use std::{fmt, marker::PhantomData, sync::Arc, task::Context, time::Instant};
+
+use super::{
+    hook::{Answer, Asking, Granted},
+    machine::Action,
+    outbox::Outbox,
+    rate::{Throttle, Verdict},
+};
+use crate::{
+    error::HubError,
+    hub::{CloseReason, Effects, HoldBack, Inner, Item, Listing, Mailbox, Seat, Stop, discard},
+    model::{Command, ErrorCode, Event, QuitReason, RoomName, UserName, Verb},
+    net::Addr,
+    plug::Denied,
+    rt::deadline_after,
+    trace::{LogQuota, log},
+    wire::Wire,
+};
+
+/// One peer's place in the hub, what it has asked for and not got yet, and what it is told.
+pub(super) struct Conversation<W> {
+    pub(super) peer: Addr,
+    pub(super) seat: Seat,
+    pub(super) outbox: Outbox,
+    /// The list that is being written, if it is too long to be written at once.
+    listing: Option<Box<Listing>>,
+    /// For whose sake this connection is not read from.
+    hold: Option<Box<HoldBack>>,
+    /// What the program was asked, or has granted, and is not done yet.
+    pending: Option<Box<Pending>>,
+    pub(super) phase: Phase,
+    /// How the mailbox was closed, as far as this connection has acted on it.
+    pub(super) seen: Option<CloseReason>,
+    /// How fast it may ask for things; `None` if as fast as it likes.
+    throttle: Option<Throttle>,
+    /// The bytes of frames that were not charged for yet.
+    uncharged: usize,
+    /// The next frame was charged for when it came the first time.
+    paid: bool,
+    /// How many more of this peer's doings are logged at `info`.
+    logs_left: u8,
+    /// What the program is told at the end, if it let the connection in: who is gone, and why.
+    gone: Option<Box<(Option<UserName>, QuitReason)>>,
+    admitted: bool,
+    wire: PhantomData<fn() -> W>,
+}
+
+/// A request between the program and the hub.
+enum Pending {
+    /// The program was asked.
+    Asked(Asking),
+    /// The program has granted it, but somebody has to be waited for.
+    Granted(Granted),
+}
+
+/// How far a connection is on its way to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It is served.
+    Open,
+    /// It is over; what waits is still being written.
+    Flushing { until: Instant },
+    /// All is written and our end is closed; the peer's is awaited.
+    Lingering { until: Instant },
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The peer closed its sending end.
+    PeerDone,
+    /// The peer said good-bye.
+    Quit,
+    /// The peer took too long, for what is said here.
+    TimedOut(&'static str),
+    /// The peer does not read.
+    TooSlow,
+    /// The peer asks for too much too fast.
+    Flooding,
+    /// Another connection has taken over the name.
+    Replaced,
+    /// The peer was put out, and has been told so.
+    Kicked,
+    /// The peer is turned away, for what is said here.
+    TurnedAway(ErrorCode, Box<str>),
+    /// The server shuts down.
+    Shutdown,
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Flow {
+    /// It is dealt with.
+    Next,
+    /// It is not: somebody has to be waited for, and then it has to come again.
+    PutBack,
+}
+
+/// Above this many bytes in the outbox, the mailbox is not drained and the peer is not read from.
+///
+/// It is also the budget of one draining, and so about the size of the largest write. Beyond 64 KiB a
+/// loopback write gains nothing from being larger.
+pub(super) const HIGH_WATER: usize = 64 * 1024;
+
+/// How many names are taken from a list at once, under its lock.
+const PAGE: usize = 128;
+
+/// How many bytes of frames that ask for nothing count as one request.
+const UNCHARGED: usize = 16 * 1024;
+
+/// How many of one peer's doings are logged at `info`; a peer cannot fill the log.
+const LOGS: u8 = 20;
+
+impl<W: Wire> Conversation<W> {
+    pub(super) fn new(seat: Seat, peer: Addr, now: Instant) -> Self {
+        let hub = seat.hub();
+        let throttle = (!hub.rates.is_unlimited()).then(|| Throttle::new(now));
+        let asking = Asking::connect(hub, &peer, now);
+        Self {
+            admitted: asking.is_none(),
+            pending: asking.map(|asking| Box::new(Pending::Asked(asking))),
+            peer,
+            seat,
+            outbox: Outbox::default(),
+            listing: None,
+            hold: None,
+            phase: Phase::Open,
+            seen: None,
+            throttle,
+            uncharged: 0,
+            paid: false,
+            logs_left: LOGS,
+            gone: None,
+            wire: PhantomData,
+        }
+    }
+
+    pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
+        self.seat.mailbox()
+    }
+
+    pub(super) fn hub(&self) -> &Arc<Inner> {
+        self.seat.hub()
+    }
+
+    /// Whether no frame may be dealt with now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.hold.is_some()
+            || self.pending.is_some()
+            || self.listing.is_some()
+            || self.outbox.len() >= HIGH_WATER
+    }
+
+    /// Whether it is only the program that is waited for, so that it is worth finding out whether the peer is
+    /// still there.
+    pub(super) fn waits_for_program(&self) -> bool {
+        self.hold.is_none() && self.outbox.len() < HIGH_WATER && self.pending.is_some()
+    }
+
+    /// Whether a list is being written, which goes on as soon as there is room.
+    pub(super) fn is_listing(&self) -> bool {
+        self.listing.is_some()
+    }
+
+    /// The peer has sent its last byte. `true` if the connection ends by that, because nothing it has asked
+    /// for is left to be done.
+    pub(super) fn peer_left(&mut self, now: Instant) -> bool {
+        match self.pending.as_deref() {
+            Some(Pending::Asked(asking)) if !asking.is_about_the_peer() => false,
+            Some(Pending::Granted(_)) => false,
+            _ => {
+                self.end(End::PeerDone, now);
+                true
+            }
+        }
+    }
+
+    /// Charges for a frame of `bytes`, which may ask for something. `true` if that is to be done.
+    pub(super) fn charge(
+        &mut self,
+        bytes: usize,
+        action: Option<&Action<'_>>,
+        now: Instant,
+        items: &mut Vec<Item>,
+    ) -> bool {
+        let Some(throttle) = &mut self.throttle else {
+            return true;
+        };
+        if std::mem::take(&mut self.paid) {
+            return true;
+        }
+        self.uncharged += bytes;
+        if action.is_none() && self.uncharged < UNCHARGED {
+            return true;
+        }
+        let is_join = matches!(action, Some(Action::Do(Command::Join { .. })));
+        let bytes = std::mem::take(&mut self.uncharged);
+        let verdict = throttle.request(&self.seat.hub().rates, now, bytes, is_join);
+        match verdict {
+            Verdict::Grant => return true,
+            Verdict::Refuse(wait) => {
+                self.hub().counters.rate_limited();
+                // Rounded up, so that who waits as long is not refused again.
+                let wait = wait.as_millis() + 1;
+                let explanation = format!("too fast: try again in {wait} ms");
+                let verb = action.map_or(Verb::Unknown, Action::verb);
+                let refusal = Event::error(Some(verb), ErrorCode::RateLimited, explanation);
+                self.reply(&refusal, now, items);
+            }
+            Verdict::Disconnect => {
+                self.hub().counters.rate_limited();
+                self.end(End::Flooding, now);
+            }
+        }
+        false
+    }
+
+    /// Says that the frame that was put back has been charged for.
+    pub(super) fn put_back(&mut self) {
+        self.paid = true;
+    }
+
+    /// Deals with what a frame asks for.
+    pub(super) fn act(
+        &mut self,
+        action: Action<'_>,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> Flow {
+        let command = match action {
+            Action::Do(command) => command,
+            Action::Refuse(refusal) => {
+                self.reply(&refusal, now, items);
+                return Flow::Next;
+            }
+        };
+        let verb = command.verb();
+        let done = match command {
+            Command::Chat { to, text } => self.chat(to, text, now, effects),
+            Command::Say { room, text } => self.say(room, text, now, effects),
+            Command::Register { name, secret } => {
+                self.register(name, secret.map(|s| s.0), now, items, effects)
+            }
+            Command::Join { room } => self.join(room, now, items, effects),
+            Command::Leave { room } => self.leave(room, now, effects),
+            Command::Topic { room, text: None } => {
+                let topic = self.seat.topic(room);
+                topic.map(Done::Reply).map_err(Stop::Refused)
+            }
+            Command::Topic {
+                room,
+                text: Some(text),
+            } => acked(self.seat.set_topic(room, text, effects)),
+            Command::Kick { room, name, reason } => {
+                acked(self.seat.kick(room, name, reason, effects))
+            }
+            Command::Ban { room, name } => acked(self.seat.ban(room, name, effects)),
+            Command::Unban { room, name } => {
+                acked(self.seat.unban(room, name).map_err(Stop::Refused))
+            }
+            Command::Role { room, name, role } => {
+                acked(self.seat.set_role(room, name, role, effects))
+            }
+            Command::Invite { room, name } => acked(self.seat.invite(room, name, effects)),
+            Command::InviteOnly { room, on } => acked(self.seat.set_invite_only(room, on, effects)),
+            Command::Away { text } => acked(self.seat.set_away(text, effects)),
+            Command::Whois { name } => {
+                let whois = self.seat.whois(name, now);
+                let reply = |whois| Done::Reply(Event::Whois(Box::new(whois)));
+                whois.map(reply).map_err(Stop::Refused)
+            }
+            Command::ListUsers => Ok(Done::List(self.seat.list_users())),
+            Command::ListRooms => Ok(Done::List(self.seat.list_rooms())),
+            Command::ListMembers { room } => {
+                let list = self.seat.list_members(room);
+                list.map(Done::List).map_err(Stop::Refused)
+            }
+            Command::Ping => Ok(Done::Reply(Event::Pong)),
+            Command::Quit => {
+                self.end(End::Quit, now);
+                Ok(Done::Silently)
+            }
+        };
+        self.finish(verb, done, now, items, effects)
+    }
+
+    /// Answers, and holds back for those who are behind.
+    fn finish(
+        &mut self,
+        verb: Verb,
+        done: Result<Done, Stop>,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> Flow {
+        if !effects.behind.is_empty() {
+            self.hold_back(effects, now);
+        }
+        match done {
+            Ok(Done::Silently) => {}
+            Ok(Done::Acked) => self.reply(&Event::Ack, now, items),
+            Ok(Done::Reply(event)) => self.reply(&event, now, items),
+            Ok(Done::List(listing)) => {
+                self.drain(usize::MAX, items);
+                self.listing = Some(Box::new(listing));
+                self.list();
+            }
+            Err(Stop::Refused(error)) => {
+                let refusal = Event::error(Some(verb), error.code(), error.to_string());
+                self.reply(&refusal, now, items);
+            }
+            Err(Stop::Held) => return Flow::PutBack,
+        }
+        Flow::Next
+    }
+
+    fn chat(
+        &mut self,
+        to: &str,
+        text: &str,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        if self.hub().policy.is_some() {
+            let from = self.seat.name().ok_or(HubError::NotRegistered)?;
+            if let Ok(to) = to.parse::<UserName>()
+                && let Some(asking) = Asking::direct(self.hub(), from, &to, text, now)
+            {
+                return Ok(self.ask(asking));
+            }
+        }
+        let sent = self.seat.send(to, text, effects);
+        if sent == Err(Stop::Refused(HubError::NoSuchUser)) {
+            log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
+                log!(connection INFO, peer = %self.peer, from = self.seat.name().map(display), "no user by the name {}", for_log(to));
+            });
+        }
+        sent.map(|()| Done::Silently)
+    }
+
+    fn say(
+        &mut self,
+        room: &str,
+        text: &str,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        if self.hub().policy.is_some() {
+            let room = self.seat.room_name(room)?;
+            let from = self.seat.name().ok_or(HubError::NotRegistered)?;
+            if let Some(asking) = Asking::publish(self.hub(), from, room, text, now) {
+                return Ok(self.ask(asking));
+            }
+        }
+        self.seat.say(room, text, effects)?;
+        Ok(Done::Silently)
+    }
+
+    fn register(
+        &mut self,
+        name: &str,
+        secret: Option<&str>,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        let name: UserName = name.parse().map_err(HubError::BadName)?;
+        let current = self.seat.name();
+        let asking = Asking::register(self.hub(), &self.peer, current, name.clone(), secret, now);
+        match asking {
+            Some(asking) => Ok(self.ask(asking)),
+            None => self.take_name(name, now, items, effects),
+        }
+    }
+
+    fn take_name(
+        &mut self,
+        name: UserName,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        self.drain(usize::MAX, items);
+        self.seat.register(name, now, effects)?;
+        log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
+            log!(connection INFO, peer = %self.peer, name = self.seat.name().map(display), "registered");
+        });
+        // What others say from here on comes behind it.
+        self.outbox.push::<W>(&Event::Ack);
+        Ok(Done::Silently)
+    }
+
+    fn join(
+        &mut self,
+        room: &str,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        let room: RoomName = room.parse().map_err(HubError::BadName)?;
+        let name = self.seat.name().ok_or(HubError::NotRegistered)?;
+        match Asking::join(self.hub(), name, room.clone(), now) {
+            Some(asking) => Ok(self.ask(asking)),
+            None => self.enter(room, now, items, effects),
+        }
+    }
+
+    fn enter(
+        &mut self,
+        room: RoomName,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        self.drain(usize::MAX, items);
+        self.seat.join(room.clone(), effects)?;
+        log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
+            log!(room DEBUG, peer = %self.peer, name = self.seat.name().map(display), %room, "joined");
+        });
+        // What is said in the room comes behind it.
+        self.outbox.push::<W>(&Event::Ack);
+        Ok(Done::Silently)
+    }
+
+    fn leave(&mut self, room: &str, now: Instant, effects: &mut Effects) -> Result<Done, Stop> {
+        let room_name = self.seat.room_name(room)?.clone();
+        self.seat.leave(room, effects)?;
+        log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
+            log!(room DEBUG, peer = %self.peer, name = self.seat.name().map(display), room = %room_name, "left");
+        });
+        if let Some(name) = self.seat.name()
+            && let Some(asking) = Asking::left(self.hub(), name, room_name, now)
+        {
+            self.ask(asking);
+        }
+        Ok(Done::Acked)
+    }
+
+    fn ask(&mut self, asking: Asking) -> Done {
+        self.pending = Some(Box::new(Pending::Asked(asking)));
+        Done::Silently
+    }
+
+    /// Does what the program has granted, as soon as it has, and there is nobody to wait for.
+    pub(super) fn poll_pending(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) {
+        let Some(mut pending) = self.pending.take() else {
+            return;
+        };
+        let granted = match *pending {
+            Pending::Granted(granted) if self.hold.is_none() => granted,
+            Pending::Granted(_) => {
+                self.pending = Some(pending);
+                return;
+            }
+            Pending::Asked(ref mut asking) => {
+                let std::task::Poll::Ready(answer) = asking.poll(cx) else {
+                    self.pending = Some(pending);
+                    return;
+                };
+                let (verb, began) = (asking.verb, asking.began);
+                match self.answered(answer, verb, began, now, items) {
+                    Some(granted) => granted,
+                    None => return,
+                }
+            }
+        };
+        let verb = granted.verb();
+        let done = match &granted {
+            Granted::Admit(admission) => {
+                self.admitted = true;
+                if let Some(policy) = admission.slow_reader {
+                    self.mailbox().set_policy(policy);
+                }
+                if admission.unthrottled {
+                    self.throttle = None;
+                }
+                Ok(Done::Silently)
+            }
+            Granted::Register(name) => self.take_name(name.clone(), now, items, effects),
+            Granted::Join(room) => self.enter(room.clone(), now, items, effects),
+            Granted::Say { room, text } => {
+                let said = self.seat.say(room.as_str(), text, effects);
+                said.map(|()| Done::Silently)
+            }
+            Granted::Chat { to, text } => {
+                let sent = self.seat.send(to.as_str(), text, effects);
+                sent.map(|()| Done::Silently)
+            }
+            Granted::Noted => Ok(Done::Silently),
+        };
+        if self.finish(verb, done, now, items, effects) == Flow::PutBack {
+            self.pending = Some(Box::new(Pending::Granted(granted)));
+        }
+        effects.wake();
+    }
+
+    /// Takes the program's answer. `None` if there is nothing to do by it.
+    fn answered(
+        &mut self,
+        answer: Answer,
+        verb: Option<Verb>,
+        began: Instant,
+        now: Instant,
+        items: &mut Vec<Item>,
+    ) -> Option<Granted> {
+        let failed = matches!(answer, Answer::Failed(_));
+        let time = now.saturating_duration_since(began);
+        self.hub().counters.hook(time, failed);
+        let (code, why) = match answer {
+            Answer::Granted(granted) => return Some(granted),
+            Answer::Denied(denied) => (ErrorCode::Denied, denied),
+            Answer::Failed(why) => {
+                log!(hook ERROR, peer = %self.peer, name = self.seat.name().map(display), verb = verb.map(tracing::field::debug), "{why}");
+                (ErrorCode::Unavailable, Denied::new(why))
+            }
+        };
+        match verb {
+            // What has happened already cannot be refused.
+            Some(Verb::Leave) => {}
+            Some(_) => {
+                let refusal = Event::error(verb, code, why.reason());
+                self.reply(&refusal, now, items);
+            }
+            None => self.end(End::TurnedAway(code, why.reason().into()), now),
+        }
+        None
+    }
+
+    /// Goes on with the list that is under way, as far as the outbox has room. Afterwards it is done or
+    /// there is no room, so that nothing else can get into the middle of it.
+    pub(super) fn list(&mut self) {
+        while self.outbox.len() < HIGH_WATER
+            && let Some(mut listing) = self.listing.take()
+        {
+            let (part, is_last) = self.seat.page(&mut listing, PAGE);
+            self.outbox.push::<W>(&part);
+            if !is_last {
+                self.listing = Some(listing);
+            }
+        }
+    }
+
+    /// Moves events from the mailbox to the outbox, until they cost `budget` bytes.
+    pub(super) fn drain(&mut self, budget: usize, items: &mut Vec<Item>) {
+        self.seat.take(budget, items);
+        for item in items.drain(..) {
+            self.outbox.push_item::<W>(&item);
+        }
+    }
+
+    /// Answers, after what the peer has brought about so far. A refusal that the wire has no words for is
+    /// logged instead, unless it has been.
+    fn reply(&mut self, event: &Event, now: Instant, items: &mut Vec<Item>) {
+        self.drain(usize::MAX, items);
+        let said = self.outbox.push::<W>(event);
+        if let Event::Error {
+            code, explanation, ..
+        } = event
+            && said == 0
+            && *code != ErrorCode::NoSuchUser
+        {
+            log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
+                log!(connection INFO, peer = %self.peer, name = self.seat.name().map(display), "refused, {code}: {explanation}");
+            });
+        }
+    }
+
+    /// Stops reading from this peer, because mailboxes fill faster than their owners read.
+    fn hold_back(&mut self, effects: &mut Effects, now: Instant) {
+        let patience = self.hub().timeouts.patience();
+        let behind = effects.behind.drain(..);
+        let hold = HoldBack::new(self.seat.mailbox(), behind, patience, now);
+        self.hold = hold.map(Box::new);
+    }
+
+    /// Whether this peer was held back and no longer has to be.
+    pub(super) fn was_let_go(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.is_over())
+    }
+
+    /// Goes on with a peer that no longer has to be held back.
+    pub(super) fn let_go(&mut self) {
+        if self.was_let_go() {
+            self.hold = None;
+        }
+    }
+
+    /// Ends the service: the name is free, nothing more is taken in, and what waits is written.
+    pub(super) fn end(&mut self, why: End, now: Instant) {
+        let mut effects = Effects::default();
+        let reason = why.reason();
+        let name = self.seat.quit(reason, &mut effects);
+        effects.wake();
+        let counters = &self.seat.hub().counters;
+        match &why {
+            End::TooSlow => counters.slow(),
+            End::Flooding => counters.flooding(),
+            End::TimedOut(_) => counters.timed_out(),
+            End::TurnedAway(..) => counters.turned_away(),
+            _ => {}
+        }
+        let mut lost = 0;
+        // A list that is cut off leaves an unfinished line, and nothing can be said after it.
+        let torn = self.listing.take().is_some();
+        if torn || matches!(why, End::TooSlow) {
+            lost = discard(self.mailbox());
+            counters.lost(lost);
+        } else {
+            // Once closed, nothing can come in behind the last taking.
+            drop(self.mailbox().close(CloseReason::Ended));
+            self.drain(usize::MAX, &mut Vec::new());
+        }
+        self.seen = self.mailbox().awake();
+        log!(connection DEBUG, peer = %self.peer, name = name.as_ref().map(display), "ends: {why}");
+        if lost > 0 {
+            log!(connection WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected before it had read all its messages");
+        }
+        if let Some(notice) = why.notice(lost).filter(|_| !torn) {
+            self.outbox.push::<W>(&notice);
+        }
+        self.hold = None;
+        self.pending = None;
+        self.gone = Some(Box::new((name, reason)));
+        self.phase = Phase::Flushing {
+            until: deadline_after(now, self.hub().timeouts.flush()),
+        };
+    }
+
+    /// What the program is to be told now that the connection is over.
+    pub(super) fn report(&mut self, now: Instant) -> Option<Asking> {
+        if !self.admitted || self.hub().policy.is_none() {
+            return None;
+        }
+        let gone = self.gone.take();
+        let (name, reason) = match gone {
+            Some(gone) => *gone,
+            None => {
+                let mut effects = Effects::default();
+                (
+                    self.seat.quit(QuitReason::Closed, &mut effects),
+                    QuitReason::Closed,
+                )
+            }
+        };
+        Asking::disconnected(self.hub(), &self.peer, name, reason, now)
+    }
+
+    /// When there is something to be done about a wait of this.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let hold = self.hold.as_ref().map(|hold| hold.until());
+        let asked = match self.pending.as_deref() {
+            Some(Pending::Asked(asking)) => Some(asking.until),
+            _ => None,
+        };
+        match (hold, asked) {
+            (Some(hold), Some(asked)) => Some(hold.min(asked)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Does what a wait that is over asks for.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if let Some(hold) = &mut self.hold
+            && !hold.tick(now)
+        {
+            self.hold = None;
+        }
+        let is_late = |pending: &mut Box<Pending>| match &**pending {
+            Pending::Asked(asking) => asking.until <= now,
+            Pending::Granted(_) => false,
+        };
+        if let Some(pending) = self.pending.take_if(is_late)
+            && let Pending::Asked(asking) = *pending
+        {
+            let answer = Answer::Failed("the check took too long");
+            self.answered(answer, asking.verb, asking.began, now, &mut Vec::new());
+        }
+    }
+}
+
+/// What a request came to.
+enum Done {
+    /// There is nothing to say.
+    Silently,
+    Acked,
+    Reply(Event),
+    List(Listing),
+}
+
+fn acked(done: Result<(), Stop>) -> Result<Done, Stop> {
+    done.map(|()| Done::Acked)
+}
+
+impl End {
+    fn reason(&self) -> QuitReason {
+        match self {
+            Self::PeerDone | Self::Quit | Self::TurnedAway(..) => QuitReason::Closed,
+            Self::TimedOut(_) => QuitReason::TimedOut,
+            Self::TooSlow => QuitReason::Slow,
+            Self::Flooding => QuitReason::Flooding,
+            Self::Replaced => QuitReason::Replaced,
+            Self::Kicked => QuitReason::Kicked,
+            Self::Shutdown => QuitReason::Shutdown,
+        }
+    }
+
+    /// What the peer is told last, when `lost` events were thrown away.
+    fn notice(&self, lost: u64) -> Option<Event> {
+        let error = |code, explanation: &str| Some(Event::error(None, code, explanation));
+        match self {
+            Self::PeerDone | Self::Kicked => None,
+            Self::Quit | Self::Shutdown => Some(Event::Bye),
+            Self::TimedOut(what) => error(ErrorCode::TimedOut, what),
+            Self::TooSlow => {
+                let explanation =
+                    format!("{lost} messages lost, because they were not read in time");
+                error(ErrorCode::Full, &explanation)
+            }
+            Self::Flooding => error(ErrorCode::RateLimited, "too fast for too long"),
+            Self::Replaced => error(
+                ErrorCode::Replaced,
+                "another connection has taken over the name",
+            ),
+            Self::TurnedAway(code, why) => error(*code, why),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PeerDone => "the peer closed it",
+            Self::Quit => "the peer said good-bye",
+            Self::TimedOut(what) => what,
+            Self::TooSlow => "the peer reads too slowly",
+            Self::Flooding => "the peer asks for too much too fast",
+            Self::Replaced => "another connection has taken over the name",
+            Self::Kicked => "the peer was put out",
+            Self::TurnedAway(_, why) => why,
+            Self::Shutdown => "the server shuts down",
+        })
+    }
+}
+
+/// The beginning of what a peer sent, in a form that keeps a log readable.
+#[cfg(feature = "tracing")]
+fn for_log(text: &str) -> String {
+    let start = text.chars().take(UserName::MAX_CHARS);
+    start.flat_map(char::escape_debug).collect()
+}
+
+/// Logs, unless this peer, or all peers together, have been logged often enough.
+fn log_limited(logs_left: &mut u8, quota: &LogQuota, now: Instant, log: impl FnOnce()) {
+    if *logs_left > 0 && quota.take(now) {
+        *logs_left -= 1;
+        log();
+    }
+}

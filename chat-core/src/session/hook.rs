@@ -1,0 +1,229 @@
+//! Asking the program: a hook that has not answered yet, and what it may grant.
+
+use std::{
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use futures::future::{BoxFuture, Future, FutureExt};
+
+use crate::{
+    hub::Inner,
+    model::{RoomName, UserName, Verb},
+    net::Addr,
+    plug::{Admission, Claim, Denied, Moment, Verdict, one_line},
+    rt::deadline_after,
+};
+
+/// A hook that has not answered yet.
+pub(super) struct Asking {
+    answer: BoxFuture<'static, std::thread::Result<Result<Granted, Denied>>>,
+    /// What waits for it; `None` for the connection itself.
+    pub(super) verb: Option<Verb>,
+    pub(super) began: Instant,
+    pub(super) until: Instant,
+}
+
+/// What a hook has said.
+pub(super) enum Answer {
+    Granted(Granted),
+    Denied(Denied),
+    /// It has panicked, or taken too long.
+    Failed(&'static str),
+}
+
+impl Answer {
+    /// Whether it is none.
+    pub(super) fn is_failed(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+}
+
+/// What a hook has granted, so that it can be done.
+#[derive(Debug)]
+pub(super) enum Granted {
+    /// The connection may stay.
+    Admit(Admission),
+    Register(UserName),
+    Join(RoomName),
+    Say {
+        room: RoomName,
+        text: String,
+    },
+    Chat {
+        to: UserName,
+        text: String,
+    },
+    /// There was nothing to grant.
+    Noted,
+}
+
+impl Granted {
+    /// The request that was granted.
+    pub(super) fn verb(&self) -> Verb {
+        match self {
+            Self::Register(_) => Verb::Register,
+            Self::Join(_) => Verb::Join,
+            Self::Say { .. } => Verb::Say,
+            Self::Chat { .. } => Verb::Chat,
+            Self::Admit(_) | Self::Noted => Verb::Unknown,
+        }
+    }
+}
+
+impl Asking {
+    fn new(
+        hub: &Inner,
+        verb: Option<Verb>,
+        now: Instant,
+        answer: impl Future<Output = Result<Granted, Denied>> + Send + 'static,
+    ) -> Self {
+        Self {
+            answer: AssertUnwindSafe(answer).catch_unwind().boxed(),
+            verb,
+            began: now,
+            until: deadline_after(now, hub.timeouts.hook()),
+        }
+    }
+
+    /// Whether the peer itself is in question: it need not be answered when that has left.
+    pub(super) fn is_about_the_peer(&self) -> bool {
+        matches!(self.verb, None | Some(Verb::Register))
+    }
+
+    /// Whether a connection may stay. `None` if nobody wants to be asked; so everywhere here.
+    pub(super) fn connect(hub: &Inner, peer: &Addr, now: Instant) -> Option<Self> {
+        let policy = wanted(hub, Moment::Connect)?;
+        let peer = peer.clone();
+        Some(Self::new(hub, None, now, async move {
+            policy.connect(&peer).await.map(Granted::Admit)
+        }))
+    }
+
+    /// Whether somebody may have a name.
+    pub(super) fn register(
+        hub: &Inner,
+        peer: &Addr,
+        current: Option<&UserName>,
+        name: UserName,
+        secret: Option<&str>,
+        now: Instant,
+    ) -> Option<Self> {
+        let authenticator = hub.authenticator.clone();
+        let policy = wanted(hub, Moment::Register);
+        if authenticator.is_none() && policy.is_none() {
+            return None;
+        }
+        let (peer, current) = (peer.clone(), current.cloned());
+        let secret = secret.map(str::to_owned);
+        Some(Self::new(hub, Some(Verb::Register), now, async move {
+            if let Some(authenticator) = authenticator {
+                let claim = Claim {
+                    name: &name,
+                    secret: secret.as_deref(),
+                    current: current.as_ref(),
+                    peer: &peer,
+                };
+                authenticator.authenticate(claim).await?;
+            }
+            if let Some(policy) = policy {
+                policy.register(&peer, &name).await?;
+            }
+            Ok(Granted::Register(name))
+        }))
+    }
+
+    /// Whether somebody may join a room.
+    pub(super) fn join(hub: &Inner, name: &UserName, room: RoomName, now: Instant) -> Option<Self> {
+        let policy = wanted(hub, Moment::Join)?;
+        let name = name.clone();
+        Some(Self::new(hub, Some(Verb::Join), now, async move {
+            policy.join(&name, &room).await?;
+            Ok(Granted::Join(room))
+        }))
+    }
+
+    /// Whether somebody may say something in a room.
+    pub(super) fn publish(
+        hub: &Inner,
+        from: &UserName,
+        room: &RoomName,
+        text: &str,
+        now: Instant,
+    ) -> Option<Self> {
+        let policy = wanted(hub, Moment::Publish)?;
+        let (from, room, text) = (from.clone(), room.clone(), text.to_owned());
+        Some(Self::new(hub, Some(Verb::Say), now, async move {
+            let verdict = policy.publish(&from, &room, &text).await?;
+            let text = passed(verdict, text);
+            Ok(Granted::Say { room, text })
+        }))
+    }
+
+    /// Whether somebody may send a direct message.
+    pub(super) fn direct(
+        hub: &Inner,
+        from: &UserName,
+        to: &UserName,
+        text: &str,
+        now: Instant,
+    ) -> Option<Self> {
+        let policy = wanted(hub, Moment::Direct)?;
+        let (from, to, text) = (from.clone(), to.clone(), text.to_owned());
+        Some(Self::new(hub, Some(Verb::Chat), now, async move {
+            let verdict = policy.direct(&from, &to, &text).await?;
+            let text = passed(verdict, text);
+            Ok(Granted::Chat { to, text })
+        }))
+    }
+
+    /// Tells that somebody has left a room.
+    pub(super) fn left(hub: &Inner, name: &UserName, room: RoomName, now: Instant) -> Option<Self> {
+        let policy = wanted(hub, Moment::Left)?;
+        let name = name.clone();
+        Some(Self::new(hub, Some(Verb::Leave), now, async move {
+            policy.left(&name, &room).await;
+            Ok(Granted::Noted)
+        }))
+    }
+
+    /// Tells that a connection is over.
+    pub(super) fn disconnected(
+        hub: &Inner,
+        peer: &Addr,
+        name: Option<UserName>,
+        reason: crate::model::QuitReason,
+        now: Instant,
+    ) -> Option<Self> {
+        let policy = wanted(hub, Moment::Disconnected)?;
+        let peer = peer.clone();
+        Some(Self::new(hub, None, now, async move {
+            policy.disconnected(&peer, name.as_ref(), reason).await;
+            Ok(Granted::Noted)
+        }))
+    }
+
+    /// The answer, once there is one.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        Pin::new(&mut self.answer)
+            .poll(cx)
+            .map(|answer| match answer {
+                Ok(Ok(granted)) => Answer::Granted(granted),
+                Ok(Err(denied)) => Answer::Denied(denied),
+                Err(_) => Answer::Failed("the check has failed"),
+            })
+    }
+}
+
+fn wanted(hub: &Inner, moment: Moment) -> Option<std::sync::Arc<dyn crate::plug::Policy>> {
+    hub.policy.clone().filter(|policy| policy.wants(moment))
+}
+
+fn passed(verdict: Verdict, text: String) -> String {
+    match verdict {
+        Verdict::Allow => text,
+        Verdict::Rewrite(text) => one_line(&text).into_owned(),
+    }
+}

@@ -1,0 +1,138 @@
+//! What the server says, as lines.
+
+use super::{
+    super::{actor, append, append_direct, append_error, append_names},
+    VERBS,
+};
+use crate::model::{ErrorCode, Event, Verb, Whois};
+
+/// Appends the line that tells `event`, or a part of it if it is a part of a list.
+pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
+    match event {
+        Event::Said {
+            room, from, text, ..
+        } => append(out, [room.as_str(), " ", actor(from), " says ", text]),
+        Event::Direct { from, text } => append_direct(from, text, out),
+        Event::Ack => append(out, ["ack"]),
+        Event::Names { names, first, last } => {
+            append_names(names, *first, out);
+            if !last {
+                return;
+            }
+        }
+        Event::Rooms { rooms, first, last } => {
+            append_names(rooms, *first, out);
+            if !last {
+                return;
+            }
+        }
+        Event::Sent { to, text } => append(out, ["* to ", to.as_str(), " says ", text]),
+        Event::Joined { room, name } => {
+            append(out, [room.as_str(), " ", name.as_str(), " joined"]);
+        }
+        Event::Left { room, name } => append(out, [room.as_str(), " ", name.as_str(), " left"]),
+        Event::Kicked {
+            room,
+            name,
+            by,
+            banned,
+            reason,
+        } => {
+            let kicked = match banned {
+                true => " banned ",
+                false => " kicked ",
+            };
+            append(out, [room.as_str(), " ", actor(by), kicked, name.as_str()]);
+            if let Some(reason) = reason {
+                append(out, [" ", reason]);
+            }
+        }
+        Event::Topic { room, by, text } => {
+            append(out, [room.as_str(), " ", actor(by), " topic ", text]);
+        }
+        Event::TopicIs { room, text } => append(out, ["topic,", room.as_str(), ",", text]),
+        Event::Role {
+            room,
+            name,
+            role,
+            by,
+        } => append(
+            out,
+            [
+                room.as_str(),
+                " ",
+                actor(by),
+                " role ",
+                name.as_str(),
+                " ",
+                role.as_str(),
+            ],
+        ),
+        Event::InviteOnly { room, on, by } => {
+            let on = match on {
+                true => "on",
+                false => "off",
+            };
+            append(out, [room.as_str(), " ", actor(by), " invite-only ", on]);
+        }
+        Event::Invited { room, name, by } => append(
+            out,
+            [room.as_str(), " ", actor(by), " invited ", name.as_str()],
+        ),
+        Event::Renamed { old, new } => append(out, [old.as_str(), " is now ", new.as_str()]),
+        Event::Quit { name, reason } => append(out, [name.as_str(), " quit ", reason.as_str()]),
+        Event::Away { name, text } => match text {
+            Some(text) => append(out, [name.as_str(), " is away ", text]),
+            None => append(out, [name.as_str(), " is back"]),
+        },
+        Event::Whois(about) => whois(about, out),
+        // Told from a list by its spaces.
+        Event::Missed { count } => {
+            append(out, ["missed,", &count.to_string(), ",not read in time"]);
+        }
+        Event::Pong => append(out, ["pong"]),
+        Event::Bye => append(out, ["bye"]),
+        Event::Error {
+            verb,
+            code,
+            explanation,
+        } => error(*verb, *code, explanation, out),
+    }
+    out.push(b'\n');
+}
+
+fn whois(about: &Whois, out: &mut Vec<u8>) {
+    let connected = about.connected.as_secs().to_string();
+    let idle = about.idle.as_secs().to_string();
+    append(
+        out,
+        [
+            "whois,",
+            about.name.as_str(),
+            ",connected=",
+            &connected,
+            ",idle=",
+            &idle,
+            ",rooms=",
+        ],
+    );
+    for (i, room) in about.rooms.iter().enumerate() {
+        let space = if i > 0 { " " } else { "" };
+        append(out, [space, room.as_str()]);
+    }
+    if let Some(away) = &about.away {
+        append(out, [",away=", away]);
+    }
+}
+
+/// Whoever asks for too much may have asked for anything, and must know what of it was refused: that is
+/// said before the explanation. Every other refusal tells from its code.
+fn error(verb: Option<Verb>, code: ErrorCode, explanation: &str, out: &mut Vec<u8>) {
+    let known = VERBS.iter().find(|(_, known)| Some(*known) == verb);
+    match known {
+        Some((name, _)) if code == ErrorCode::RateLimited => {
+            append_error(code, &format!("{name}: {explanation}"), out);
+        }
+        _ => append_error(code, explanation, out),
+    }
+}

@@ -1,0 +1,200 @@
+//! Slow readers in rooms: each policy, and that nobody else notices.
+
+use chinwag::{Event, Hub, Limits, LocalUser, SlowReader};
+use chinwag_testkit::Link;
+use futures::{FutureExt, StreamExt};
+
+use crate::chat::{Chat, MemoryPeer};
+
+/// A link that takes little, so that a reader that does not read is behind at once.
+fn narrow() -> Link {
+    Link {
+        capacity: 4096,
+        ..Link::default()
+    }
+}
+
+fn hub(policy: SlowReader) -> Hub {
+    let limits = Limits::builder().mailbox_bytes(64 * 1024).build().unwrap();
+    crate::unthrottled_with(|hub| hub.limits(limits).slow_reader(policy))
+}
+
+/// What has arrived for an in-process user, and how much was missed where.
+fn heard(user: &mut LocalUser) -> Vec<String> {
+    let mut heard = Vec::new();
+    while let Some(Some(event)) = user.next().now_or_never() {
+        heard.push(match event {
+            Event::Said { text, .. } => text.to_string(),
+            Event::Missed { count } => format!("missed {count}"),
+            Event::Error { code, .. } => format!("error {code}"),
+            other => panic!("{other:?}"),
+        });
+    }
+    heard
+}
+
+/// Twelve texts of which a mailbox holds ten, as the program says them, which nobody can hold back.
+fn overfill(policy: SlowReader) -> (Hub, LocalUser, Vec<String>) {
+    let text = |i| format!("{i:0>2}{}", "x".repeat(1000 - 2));
+    let cost = {
+        let hub = hub(policy);
+        let mut probe = hub.connect("probe").unwrap();
+        probe.join("#a").unwrap();
+        hub.publish("#a", &text(0)).unwrap();
+        hub.stats().queue_bytes
+    };
+    let limits = Limits::builder().mailbox_bytes(10 * cost).build().unwrap();
+    let hub = chinwag_testkit::unthrottled().limits(limits).build();
+    let mut reader = hub
+        .local_user()
+        .slow_reader(policy)
+        .connect("reader")
+        .unwrap();
+    reader.join("#a").unwrap();
+    let texts: Vec<_> = (0..12).map(text).collect();
+    for text in &texts {
+        hub.publish("#a", text).unwrap();
+    }
+    (hub, reader, texts)
+}
+
+#[test]
+fn drop_oldest_keeps_the_last_ones_and_says_so_first() {
+    let (hub, mut reader, texts) = overfill(SlowReader::DropOldest);
+    assert_eq!(
+        heard(&mut reader),
+        [&["missed 2".to_owned()], &texts[2..]].concat()
+    );
+    let stats = hub.stats();
+    assert_eq!((stats.missed, stats.delivered, stats.lost), (2, 10, 0));
+}
+
+#[test]
+fn drop_newest_keeps_the_first_ones_and_says_so_where_it_is() {
+    let (hub, mut reader, texts) = overfill(SlowReader::DropNewest);
+    let first = &texts[..10];
+    assert_eq!(
+        heard(&mut reader),
+        [first, &["missed 2".to_owned()]].concat()
+    );
+    hub.publish("#a", "later").unwrap();
+    assert_eq!(heard(&mut reader), ["later"]);
+    let stats = hub.stats();
+    assert_eq!((stats.missed, stats.delivered, stats.lost), (2, 11, 0));
+}
+
+#[test]
+fn disconnect_ends_it_with_the_number_that_was_lost() {
+    let (hub, mut reader, _) = overfill(SlowReader::Disconnect);
+    assert_eq!(heard(&mut reader), ["error full"]);
+    assert!(hub.users().is_empty());
+    assert!(hub.rooms().is_empty());
+    let stats = hub.stats();
+    assert_eq!((stats.slow, stats.lost, stats.delivered), (1, 10, 0));
+}
+
+/// Sends as fast as it can, and reads what comes back.
+async fn talk(talker: &mut MemoryPeer, count: usize) {
+    for batch in 0..count / 100 {
+        let lines = (batch * 100..).take(100).map(|i| format!("say,#a,{i}\n"));
+        talker.send(lines.collect::<String>()).await;
+        for i in (batch * 100..).take(100) {
+            talker.hears(&format!("#a talker says {i}")).await;
+        }
+    }
+}
+
+async fn in_room(mut peer: MemoryPeer, name: &str) -> MemoryPeer {
+    peer.ask(&format!("register,{name}"), "ack").await;
+    peer.ask("join,#a", "ack").await;
+    peer
+}
+
+/// One talker at full speed in a room with a reader that is stuck: a healthy one gets everything, whatever
+/// becomes of the stuck one.
+#[test]
+fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
+    const COUNT: usize = 40_000;
+    for policy in [
+        SlowReader::Disconnect,
+        SlowReader::DropOldest,
+        SlowReader::DropNewest,
+    ] {
+        Chat::run_orders(
+            1,
+            || hub(policy),
+            async |chat| {
+                let mut talker = in_room(chat.line(), "talker").await;
+                let mut stuck = in_room(chat.line_over(narrow()), "stuck").await;
+                let mut healthy = in_room(chat.line_over(narrow()), "healthy").await;
+                stuck.hears("#a healthy joined").await;
+                talker.hears("#a stuck joined").await;
+                talker.hears("#a healthy joined").await;
+                let listen = async {
+                    let mut heard = 0;
+                    while heard < COUNT {
+                        let line = healthy.line().await;
+                        if line != "stuck quit slow" {
+                            assert_eq!(line, format!("#a talker says {heard}"));
+                            heard += 1;
+                        }
+                    }
+                };
+                let talk = async {
+                    for batch in 0..COUNT / 100 {
+                        let lines = (batch * 100..).take(100).map(|i| format!("say,#a,{i}\n"));
+                        talker.send(lines.collect::<String>()).await;
+                        for i in (batch * 100..).take(100) {
+                            let line = talker.line().await;
+                            if line != format!("#a talker says {i}") {
+                                assert_eq!(line, "stuck quit slow");
+                                talker.hears(&format!("#a talker says {i}")).await;
+                            }
+                        }
+                    }
+                };
+                futures::join!(talk, listen);
+                let stats = chat.hub.stats();
+                assert!(stats.queue_bytes <= 64 * 1024, "{}", stats.queue_bytes);
+                if policy == SlowReader::Disconnect {
+                    assert_eq!(stats.slow, 1);
+                    let heard = stuck.rest().await;
+                    assert!(heard.lines().last().unwrap().starts_with("error,full,"));
+                    return;
+                }
+                // What the stuck one then reads is everything, in order, with what it missed where it was.
+                assert_eq!(chat.hub.users().len(), 3);
+                let (mut next, mut runs) = (0, 0);
+                while next < COUNT as u64 {
+                    let line = stuck.line().await;
+                    match line.strip_prefix("missed,") {
+                        Some(count) => {
+                            next += count
+                                .strip_suffix(",not read in time")
+                                .unwrap()
+                                .parse::<u64>()
+                                .unwrap();
+                            runs += 1;
+                        }
+                        None => {
+                            assert_eq!(line, format!("#a talker says {next}"));
+                            next += 1;
+                        }
+                    }
+                }
+                assert_eq!((next, runs), (COUNT as u64, 1));
+                talk_again(&mut talker, &mut stuck, &mut healthy).await;
+            },
+        );
+    }
+}
+
+/// Whoever has caught up is served like before.
+async fn talk_again(talker: &mut MemoryPeer, stuck: &mut MemoryPeer, healthy: &mut MemoryPeer) {
+    let listen = async |peer: &mut MemoryPeer| {
+        for i in 0..1000 {
+            peer.hears(&format!("#a talker says {i}")).await;
+        }
+    };
+    futures::join!(talk(talker, 1000), listen(stuck), listen(healthy));
+}
