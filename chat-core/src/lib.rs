@@ -81,7 +81,7 @@ pub use config::{
     TimeoutsBuilder, UnknownPolicy,
 };
 pub use error::{HubError, ServerError};
-pub use hub::{Hub, HubBuilder, LocalUser, LocalUserBuilder, RoomHandle, Stats};
+pub use hub::{Hub, HubBuilder, LocalUser, LocalUserBuilder, RoomHandle, Stats, WeakHub};
 pub use model::{
     Command, ErrorCode, Event, NameError, QuitReason, Role, RoomName, Secret, UnknownRole,
     UserName, Verb, Whois,

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     config::SlowReader,
-    model::{QuitReason, RoomName, UserName},
+    model::{ErrorCode, QuitReason, RoomName, UserName, Verb},
     net::Addr,
 };
 
@@ -168,6 +168,18 @@ pub trait Policy: Send + Sync + 'static {
         Ok(Verdict::Allow)
     }
 
+    /// Somebody writes something that others read beside their name: a topic ([`Verb::Topic`]), why they are away
+    /// ([`Verb::Away`]), or why they put somebody out of a room ([`Verb::Kick`]). Names are for
+    /// [`register`](Self::register).
+    ///
+    /// # Errors
+    ///
+    /// Why it is refused.
+    async fn text(&self, by: &UserName, what: Verb, text: &str) -> Result<Verdict, Denied> {
+        let _ = (by, what, text);
+        Ok(Verdict::Allow)
+    }
+
     /// Somebody has left a room on their own. The connection waits for it before its next request.
     async fn left(&self, name: &UserName, room: &RoomName) {
         let _ = (name, room);
@@ -195,6 +207,8 @@ pub enum Moment {
     Publish,
     /// [`Policy::direct`].
     Direct,
+    /// [`Policy::text`].
+    Text,
     /// [`Policy::left`].
     Left,
     /// [`Policy::disconnected`].
@@ -239,23 +253,41 @@ pub enum Verdict {
 
 /// A refusal, with the reason that the peer is told.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct Denied(Cow<'static, str>);
+#[error("{reason}")]
+pub struct Denied {
+    reason: Cow<'static, str>,
+    code: ErrorCode,
+}
 
 impl Denied {
     /// A refusal for `reason`. Line ends and NUL in it become spaces.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
-        let reason = reason.into();
-        match one_line(&reason) {
-            Cow::Borrowed("") => Self(Cow::Borrowed("it is not allowed")),
-            Cow::Borrowed(_) => Self(reason),
-            Cow::Owned(line) => Self(Cow::Owned(line)),
-        }
+        Self::with(ErrorCode::Denied, reason.into())
+    }
+
+    /// A refusal because it could not be found out whether it is allowed, such as a database that does not
+    /// answer. The peer is told the error `unavailable`, and so that it may try again.
+    pub fn unavailable(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::with(ErrorCode::Unavailable, reason.into())
+    }
+
+    fn with(code: ErrorCode, reason: Cow<'static, str>) -> Self {
+        let reason = match one_line(&reason) {
+            Cow::Borrowed("") => Cow::Borrowed("it is not allowed"),
+            Cow::Borrowed(_) => reason,
+            Cow::Owned(line) => Cow::Owned(line),
+        };
+        Self { reason, code }
+    }
+
+    /// [`ErrorCode::Denied`] or [`ErrorCode::Unavailable`].
+    pub fn code(&self) -> ErrorCode {
+        self.code
     }
 
     /// The reason.
     pub fn reason(&self) -> &str {
-        &self.0
+        &self.reason
     }
 }
 

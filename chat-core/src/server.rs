@@ -60,7 +60,7 @@ pub struct Server<R> {
 ///
 /// ```
 /// # extern crate chinwag_core as chinwag;
-/// use std::{future::pending, time::Duration};
+/// use std::time::Duration;
 /// use chinwag::{Hub, Runtime, Server, wire::Line};
 /// # use chinwag_testkit::{MemoryNet, VirtualRuntime};
 /// # let (net, rt) = (MemoryNet::new(), VirtualRuntime::new(1));
@@ -68,7 +68,7 @@ pub struct Server<R> {
 ///
 /// let server = Server::new(Hub::new()).listen(net.listen("line"), Line::default());
 /// let handle = server.handle();
-/// let serving = server.run_until(pending::<()>(), rt.clone());
+/// let serving = server.run(rt.clone());
 /// # let handle_too = handle.clone();
 /// # rt.spawn(async move { handle_too.shut_down(Duration::from_secs(2)) }).unwrap();
 ///
@@ -142,6 +142,16 @@ impl<R: Runtime> Server<R> {
         };
         self.listeners.push(Box::new(accept));
         self
+    }
+
+    /// Serves until [`ServerHandle::shut_down`] or [`Hub::close`] is called; see
+    /// [`run_until`](Self::run_until).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run_until`](Self::run_until).
+    pub async fn run(self, runtime: R) -> Result<(), ServerError> {
+        self.run_until(pending::<()>(), runtime).await
     }
 
     /// Serves until `signal` completes, or [`ServerHandle::shut_down`] or [`Hub::close`] is called, then shuts

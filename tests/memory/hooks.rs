@@ -11,7 +11,7 @@ use std::{
 
 use chinwag::{
     Addr, Admission, Authenticator, Claim, Denied, Hub, Moment, Policy, QuitReason, RoomName,
-    Sleep, SlowReader, UserName, Verdict, async_trait,
+    Sleep, SlowReader, UserName, Verb, Verdict, async_trait,
 };
 use chinwag_testkit::VirtualRuntime;
 
@@ -40,6 +40,7 @@ impl Authenticator for Doorkeeper {
                 pending::<()>().await;
                 drop(cancelled);
             }
+            "down" => return Err(Denied::unavailable("the table of users is away")),
             "panic" => panic!("the doorkeeper has had enough"),
             _ => {}
         }
@@ -202,6 +203,13 @@ impl Policy for Keeper {
         }
     }
 
+    async fn text(&self, _by: &UserName, what: Verb, text: &str) -> Result<Verdict, Denied> {
+        match text {
+            "spam" => Err(Denied::new("no advertisements")),
+            _ => Ok(Verdict::Rewrite(format!("{text} ({what:?})"))),
+        }
+    }
+
     async fn left(&self, name: &UserName, room: &RoomName) {
         self.note(format!("{name} left {room}"));
     }
@@ -260,6 +268,29 @@ fn a_policy_allows_denies_and_rewrites() {
         let notes: Vec<_> = log.iter().filter(|note| *note != "connect").collect();
         assert_eq!(notes, ["bob left #a", "ada disconnected: closed"]);
         assert_eq!(log.len(), 6);
+    });
+}
+
+#[test]
+fn a_policy_sees_every_text() {
+    kept(async |chat, _| {
+        let mut ada = chat.user("ada").await;
+        let mut bob = chat.user("bob").await;
+        ada.ask("join,#a", "ack").await;
+        bob.ask("join,#a", "ack").await;
+        ada.hears("#a bob joined").await;
+        for request in ["topic,#a,spam", "away,spam", "kick,#a,bob,spam"] {
+            ada.ask(request, "error,denied,no advertisements").await;
+        }
+        ada.ask("topic,#a,tea", "#a ada topic tea (Topic)").await;
+        ada.hears("ack").await;
+        bob.hears("#a ada topic tea (Topic)").await;
+        ada.ask("away,lunch", "ack").await;
+        bob.hears("ada is away lunch (Away)").await;
+        ada.ask("kick,#a,bob,bye", "#a ada kicked bob bye (Kick)")
+            .await;
+        ada.hears("ack").await;
+        bob.hears("#a ada kicked bob bye (Kick)").await;
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chinwag::{Limits, TakenName};
+use chinwag::{HubError, Limits, TakenName};
 
 use crate::chat::{Chat, MemoryPeer};
 
@@ -331,4 +331,63 @@ fn the_ack_of_a_leave_is_the_last_of_the_room() {
             }
         }
     });
+}
+
+/// A program that publishes in a loop, without letting anybody run, loses no reader by it.
+#[test]
+fn a_program_that_publishes_a_lot_at_once_cuts_nobody_who_reads() {
+    Chat::run(crate::unthrottled, async |chat| {
+        let news = chat.hub.open_room("#news").unwrap();
+        let mut ada = chat.user("ada").await;
+        ada.ask("join,#news", "ack").await;
+        chat.rt.settle().await;
+        let text = "x".repeat(100);
+        let published = (0..10_000)
+            .take_while(|_| news.publish(&text).is_ok())
+            .count();
+        assert!((500..5000).contains(&published), "{published}");
+        assert_eq!(news.publish(&text), Err(HubError::Busy));
+        let publish = async {
+            for i in published..5000 {
+                news.publish_when_ready(&chat.rt, &format!("{i}"))
+                    .await
+                    .unwrap();
+            }
+        };
+        let listen = async {
+            for _ in 0..published {
+                ada.hears(&format!("#news * says {text}")).await;
+            }
+            for i in published..5000 {
+                ada.hears(&format!("#news * says {i}")).await;
+            }
+        };
+        futures::join!(publish, listen);
+        let long = "x".repeat(5000);
+        assert_eq!(news.publish(&long), Err(HubError::TextTooLong(4096)));
+        assert_eq!(
+            chat.hub.tell("ada", &long),
+            Err(HubError::TextTooLong(4096))
+        );
+        news.set_permanent(false).unwrap();
+    });
+}
+
+/// What the program does in its own chat cannot be taken over from outside.
+#[test]
+fn the_name_of_an_in_process_user_is_its_own() {
+    for policy in [TakenName::Replace, TakenName::Share] {
+        Chat::run(
+            || crate::unthrottled_with(|hub| hub.taken_name(policy)),
+            async |chat| {
+                let bot = chat.hub.connect("bot").unwrap();
+                let mut ada = chat.line();
+                ada.ask("register,bot", "error,name-taken,*").await;
+                ada.ask("register,ada", "ack").await;
+                assert!(matches!(chat.hub.connect("ada"), Err(HubError::NameTaken)));
+                assert_eq!(chat.hub.users(), ["bot", "ada"]);
+                drop(bot);
+            },
+        );
+    }
 }

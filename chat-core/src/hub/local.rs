@@ -13,7 +13,7 @@ use futures::{
     stream::Stream,
 };
 
-use super::{CloseReason, Effects, HoldBack, Hub, Item, Seat, Stop};
+use super::{CloseReason, Effects, HoldBack, Hub, Item, Reader, Seat, Stop};
 use crate::{
     config::SlowReader,
     connections::Listed,
@@ -33,8 +33,10 @@ use crate::{
 ///
 /// What it does not take from the stream waits in its mailbox, which is bounded like everybody's. Unless it
 /// was made with another [`SlowReader`] policy, the oldest events then make room, and an
-/// [`Event::Missed`] says so. The stream ends when the user was put out of the chat, or replaced, or the hub
-/// was closed.
+/// [`Event::Missed`] says so. The stream ends when the user was put out of the chat, or replaced, or the hub was
+/// closed; its last event, an [`Event::Error`] or [`Event::Bye`], says which.
+///
+/// Nobody on a socket can take over its name, whatever [`TakenName`](crate::TakenName) says.
 ///
 /// When others read more slowly than it talks, talking fails with [`HubError::Busy`], and nobody is told
 /// anything; [`ready`](Self::ready) waits until it is worth trying again.
@@ -93,7 +95,8 @@ impl LocalUserBuilder {
         }
     }
 
-    /// What becomes of it when nobody takes its events; drop-oldest unless set.
+    /// What becomes of it when nobody takes its events; drop-oldest unless set. One that is to be disconnected
+    /// keeps its name and its rooms until its stream is asked for the next event, or it is dropped.
     pub fn slow_reader(mut self, policy: SlowReader) -> Self {
         self.slow_reader = policy;
         self
@@ -107,10 +110,8 @@ impl LocalUserBuilder {
     pub fn connect(self, name: &str) -> Result<LocalUser, HubError> {
         let Self { hub, slow_reader } = self;
         let name: UserName = name.parse()?;
-        if hub.inner.is_closed() {
-            return Err(HubError::Closed);
-        }
-        let seat = Seat::new(hub.inner.clone(), slow_reader);
+        hub.inner.check_open()?;
+        let seat = Seat::new(hub.inner.clone(), Reader::Program, slow_reader);
         let mut user = LocalUser {
             _listed: hub.inner.locals.add(seat.mailbox().clone()),
             hub,
@@ -157,12 +158,13 @@ impl LocalUser {
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchUser`] and [`HubError::Busy`].
+    /// [`HubError::NoSuchUser`], [`HubError::TextTooLong`] and [`HubError::Busy`].
     pub fn send(&mut self, to: &str, text: &str) -> Result<(), HubError> {
         self.act(|seat, effects| seat.send(to, &one_line(text), effects))
     }
 
-    /// Becomes a member of a room, which is made if there is none of that name.
+    /// Becomes a member of a room, which is made if there is none of that name. It is not told so itself, only of
+    /// those who come after it.
     ///
     /// # Errors
     ///
@@ -186,7 +188,7 @@ impl LocalUser {
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchRoom`], [`HubError::NotAMember`] and [`HubError::Busy`].
+    /// [`HubError::NoSuchRoom`], [`HubError::NotAMember`], [`HubError::TextTooLong`] and [`HubError::Busy`].
     pub fn say(&mut self, room: &str, text: &str) -> Result<(), HubError> {
         self.act(|seat, effects| seat.say(room, &one_line(text), effects))
     }
@@ -279,6 +281,40 @@ impl LocalUser {
         self.act(|seat, _| Ok(seat.whois(name, now)?))
     }
 
+    /// Does `act`, as often as it takes until it does not fail with [`HubError::Busy`] any more; see
+    /// [`ready`](Self::ready) for what it waits for.
+    ///
+    /// Dropping the future leaves it undone, or done.
+    ///
+    /// # Errors
+    ///
+    /// Those of `act`, but not [`HubError::Busy`].
+    ///
+    /// ```
+    /// # extern crate chinwag_core as chinwag;
+    /// # use chinwag::{Hub, HubError, Runtime};
+    /// async fn count(hub: &Hub, runtime: &impl Runtime) -> Result<(), HubError> {
+    ///     let mut bot = hub.connect("bot")?;
+    ///     bot.join("#lobby")?;
+    ///     for i in 0..100_000 {
+    ///         bot.when_ready(runtime, |bot| bot.say("#lobby", &i.to_string())).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn when_ready<R: Runtime, T>(
+        &mut self,
+        runtime: &R,
+        mut act: impl FnMut(&mut Self) -> Result<T, HubError>,
+    ) -> Result<T, HubError> {
+        loop {
+            match act(self) {
+                Err(HubError::Busy) => self.ready(runtime).await,
+                done => return done,
+            }
+        }
+    }
+
     /// Waits until nobody is behind any more for whose sake talking failed with [`HubError::Busy`], or until
     /// one has waited for them long enough ([`Timeouts::patience`](crate::Timeouts::patience)).
     ///
@@ -365,9 +401,14 @@ impl Stream for LocalUser {
             user.seat.take(BATCH, &mut taken);
             if !taken.is_empty() {
                 user.taken = taken.into_iter();
-            } else if closed.is_some() {
+            } else if let Some(reason) = closed {
                 user.seat.quit(QuitReason::Closed, &mut Effects::default());
                 user.over = true;
+                match reason {
+                    CloseReason::Replaced => return Poll::Ready(Some(replaced())),
+                    CloseReason::Shutdown => return Poll::Ready(Some(Event::Bye)),
+                    _ => {}
+                }
             } else if user.seat.mailbox().sleep(cx.waker(), true, None) {
                 return Poll::Pending;
             }
@@ -386,6 +427,11 @@ impl LocalUser {
         let explanation = format!("{lost} messages lost, because they were not read in time");
         Event::error(None, ErrorCode::Full, explanation)
     }
+}
+
+fn replaced() -> Event {
+    let explanation = "another connection has taken over the name";
+    Event::error(None, ErrorCode::Replaced, explanation)
 }
 
 impl fmt::Debug for LocalUser {

@@ -25,7 +25,17 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     limit: usize,
+    of: Reader,
     state: Mutex<State>,
+}
+
+/// What is behind a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A task that takes events out whenever it is woken.
+    Connection,
+    /// The program, which takes them out when it likes.
+    Program,
 }
 
 #[derive(Debug, Default)]
@@ -129,9 +139,10 @@ pub(crate) enum Pushed {
 }
 
 impl Mailbox {
-    pub(crate) fn new(limit: usize, policy: SlowReader) -> Self {
+    pub(crate) fn new(limit: usize, of: Reader, policy: SlowReader) -> Self {
         Self {
             limit,
+            of,
             state: Mutex::new(State {
                 policy,
                 ..State::default()
@@ -230,6 +241,22 @@ impl Mailbox {
     /// Whether nothing more comes in.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed.is_some()
+    }
+
+    /// Whether it is all but full, only because its task has not come to run yet.
+    pub(crate) fn is_about_to_be_read(&self) -> bool {
+        let state = self.lock();
+        let stands_still = state.reader.is_some();
+        self.of == Reader::Connection
+            && !stands_still
+            && state.bytes > self.limit / 4 * 3
+            && !state.impatient
+            && state.closed.is_none()
+    }
+
+    /// What is behind it.
+    pub(crate) fn reader(&self) -> Reader {
+        self.of
     }
 
     /// How many bytes wait, by what the events cost.
@@ -432,7 +459,11 @@ mod tests {
 
     /// A mailbox that is full with `events` of one byte of text each.
     fn full_with(events: usize, policy: SlowReader) -> Arc<Mailbox> {
-        Arc::new(Mailbox::new(events * event("x").cost(), policy))
+        Arc::new(Mailbox::new(
+            events * event("x").cost(),
+            Reader::Connection,
+            policy,
+        ))
     }
 
     fn room_for(events: usize) -> Arc<Mailbox> {

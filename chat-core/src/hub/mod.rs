@@ -14,7 +14,7 @@ mod user;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -38,8 +38,8 @@ pub use counters::Stats;
 pub(crate) use effects::{Effects, discard};
 pub(crate) use hold::HoldBack;
 pub use local::{LocalUser, LocalUserBuilder};
-use mailbox::Manner;
 pub(crate) use mailbox::{CloseReason, Item, Mailbox};
+use mailbox::{Manner, Reader};
 use names::NameMap;
 use room::Room;
 pub(crate) use room::Stop;
@@ -73,6 +73,24 @@ use user::Entry;
 #[derive(Clone)]
 pub struct Hub {
     inner: Arc<Inner>,
+}
+
+/// A handle on a [`Hub`] that does not keep it.
+#[derive(Clone)]
+pub struct WeakHub(Weak<Inner>);
+
+impl WeakHub {
+    /// The hub, if it is still there.
+    pub fn upgrade(&self) -> Option<Hub> {
+        let inner = self.0.upgrade()?;
+        Some(Hub { inner })
+    }
+}
+
+impl fmt::Debug for WeakHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakHub").finish_non_exhaustive()
+    }
 }
 
 /// What the clones of a hub share.
@@ -133,12 +151,15 @@ impl Hub {
 
     /// Sends `text` to all members of `room`, as the program. Returns the number of the message in the room.
     ///
-    /// A line end or NUL in `text` becomes a space. The program is not held back for readers who are behind;
-    /// those whose mailboxes are full are treated as their [`SlowReader`] policy says.
+    /// A line end or NUL in `text` becomes a space. The program does not wait for readers that do not read: when
+    /// their mailboxes are full, they are treated as their [`SlowReader`] policy says.
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchRoom`] and [`HubError::BadName`].
+    /// [`HubError::NoSuchRoom`], [`HubError::BadName`], [`HubError::TextTooLong`] and, after
+    /// [`close`](Self::close), [`HubError::Closed`]. [`HubError::Busy`] if the program has published so much
+    /// at once that the tasks of readers have not come to run meanwhile; nobody was told anything, and
+    /// [`RoomHandle::publish_when_ready`] would wait.
     pub fn publish(&self, room: &str, text: &str) -> Result<u64, HubError> {
         self.room(room)?.publish(text)
     }
@@ -147,10 +168,19 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchUser`].
+    /// [`HubError::NoSuchUser`], [`HubError::TextTooLong`], [`HubError::Closed`] and [`HubError::Busy`].
     pub fn tell(&self, to: &str, text: &str) -> Result<(), HubError> {
+        self.inner.check_open()?;
+        self.inner.check_text(text)?;
         let devices = self.inner.names.get(to, |entry| entry.devices.clone());
         let devices = devices.ok_or(HubError::NoSuchUser)?;
+        if devices
+            .as_slice()
+            .iter()
+            .any(|device| device.is_about_to_be_read())
+        {
+            return Err(HubError::Busy);
+        }
         let mut effects = Effects::default();
         let text: Arc<str> = one_line(text).into();
         for device in devices.as_slice() {
@@ -200,8 +230,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError::BadName`], and [`HubError::TooManyRoomsInAll`].
+    /// [`HubError::BadName`], [`HubError::TooManyRoomsInAll`] and [`HubError::Closed`].
     pub fn open_room(&self, name: &str) -> Result<RoomHandle, HubError> {
+        self.inner.check_open()?;
         let name: RoomName = name.parse()?;
         loop {
             let room = self.inner.room(&name)?;
@@ -249,6 +280,22 @@ impl Hub {
             let _ = close.send(within);
         }
         self.inner.locals.close(CloseReason::Shutdown);
+    }
+
+    /// A handle that does not keep the hub, for what the hub itself keeps, such as a [`Policy`].
+    ///
+    /// ```
+    /// # extern crate chinwag_core as chinwag;
+    /// use chinwag::Hub;
+    ///
+    /// let hub = Hub::new();
+    /// let weak = hub.downgrade();
+    /// assert!(weak.upgrade().is_some());
+    /// drop(hub);
+    /// assert!(weak.upgrade().is_none());
+    /// ```
+    pub fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.inner))
     }
 
     /// How many connections there are, registered or not, those included that are just being closed.
@@ -306,7 +353,11 @@ impl Hub {
 
     /// Adds a connection.
     pub(crate) fn enter(&self) -> Seat {
-        Seat::new(self.inner.clone(), self.inner.slow_reader)
+        Seat::new(
+            self.inner.clone(),
+            Reader::Connection,
+            self.inner.slow_reader,
+        )
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -354,9 +405,13 @@ impl Inner {
         }
     }
 
-    fn is_closed(&self) -> bool {
+    /// Whether the hub was not closed yet.
+    fn check_open(&self) -> Result<(), HubError> {
         let close = self.close.lock();
-        close.unwrap_or_else(PoisonError::into_inner).is_none()
+        match *close.unwrap_or_else(PoisonError::into_inner) {
+            Some(_) => Ok(()),
+            None => Err(HubError::Closed),
+        }
     }
 }
 

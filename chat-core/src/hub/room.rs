@@ -138,6 +138,13 @@ impl Room {
         if state.is_gone() {
             return Err(HubError::NoSuchRoom);
         }
+        if state
+            .behind
+            .iter()
+            .any(|mailbox| mailbox.is_about_to_be_read())
+        {
+            return Err(HubError::Busy);
+        }
         state.say(&self.name, None, text, effects);
         Ok(state.seq)
     }

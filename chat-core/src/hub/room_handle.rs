@@ -1,12 +1,13 @@
 //! A room, as the program that the chat is part of sees it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Effects, Inner, Room, Stop};
 use crate::{
     error::HubError,
     model::{Role, RoomName, UserName},
     plug::one_line,
+    rt::{Runtime, deadline_after},
 };
 
 /// A room of a [`Hub`](crate::Hub), which the program may do everything with.
@@ -102,10 +103,36 @@ impl RoomHandle {
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchRoom`].
+    /// [`HubError::NoSuchRoom`], [`HubError::TextTooLong`], [`HubError::Closed`] and [`HubError::Busy`].
     pub fn publish(&self, text: &str) -> Result<u64, HubError> {
+        self.hub.check_open()?;
+        self.hub.check_text(text)?;
         let mut effects = Effects::default();
         self.room.announce(&one_line(text), &mut effects)
+    }
+
+    /// Like [`publish`](Self::publish), but lets readers' tasks run when it has published more than they have
+    /// room for, instead of failing with [`HubError::Busy`].
+    ///
+    /// Dropping the future leaves the message unsent.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`publish`](Self::publish), but not [`HubError::Busy`].
+    pub async fn publish_when_ready<R: Runtime>(
+        &self,
+        runtime: &R,
+        text: &str,
+    ) -> Result<u64, HubError> {
+        loop {
+            match self.publish(text) {
+                Err(HubError::Busy) => {
+                    let soon = deadline_after(runtime.now(), Duration::from_millis(1));
+                    runtime.sleep_until(soon).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Puts a member out. They may come back.

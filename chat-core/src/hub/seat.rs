@@ -5,7 +5,7 @@ use std::{mem, sync::Arc, time::Instant};
 use super::{
     Inner,
     effects::{Effects, Told, discard},
-    mailbox::{Item, Mailbox, Manner, wake_all},
+    mailbox::{Item, Mailbox, Manner, Reader, wake_all},
     room::{Actor, Room, Stop},
     roster::Position,
     user::{Joined, User},
@@ -91,8 +91,9 @@ enum ListOf {
 }
 
 impl Seat {
-    pub(super) fn new(hub: Arc<Inner>, slow_reader: SlowReader) -> Self {
-        let mailbox = Arc::new(Mailbox::new(hub.limits.mailbox_bytes(), slow_reader));
+    pub(super) fn new(hub: Arc<Inner>, reader: Reader, slow_reader: SlowReader) -> Self {
+        let bytes = hub.limits.mailbox_bytes();
+        let mailbox = Arc::new(Mailbox::new(bytes, reader, slow_reader));
         Self {
             hub,
             mailbox,
@@ -148,6 +149,7 @@ impl Seat {
     pub(crate) fn send(&mut self, to: &str, text: &str, effects: &mut Effects) -> Result<(), Stop> {
         let registered = self.registered.as_ref().filter(|r| r.is_here);
         let registered = registered.ok_or(HubError::NotRegistered)?;
+        self.hub.check_text(text)?;
         let alone = registered.others.is_empty();
         let found = self.hub.names.get(to, |entry| entry.devices.clone());
         let devices = found.ok_or(HubError::NoSuchUser)?;
@@ -213,6 +215,7 @@ impl Seat {
         text: &str,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
+        self.hub.check_text(text)?;
         let (room, actor) = self.joined(room)?;
         room.publish(actor, text, effects)
     }
@@ -455,6 +458,15 @@ impl Listing {
 }
 
 impl Inner {
+    /// A message is no longer than a line may be, wherever it comes from.
+    pub(super) fn check_text(&self, text: &str) -> Result<(), HubError> {
+        let max = self.limits.max_line();
+        match text.len() <= max {
+            true => Ok(()),
+            false => Err(HubError::TextTooLong(max)),
+        }
+    }
+
     /// A text that is shown beside a name, if it is not too long.
     pub(super) fn short(&self, text: &str) -> Result<Arc<str>, HubError> {
         let max = self.limits.max_topic();

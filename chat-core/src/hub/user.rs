@@ -12,7 +12,7 @@ use std::{
 use super::{
     Inner,
     effects::Effects,
-    mailbox::{CloseReason, Item, Mailbox, Manner},
+    mailbox::{CloseReason, Item, Mailbox, Manner, Reader},
     room::{Actor, Room, RoomState, Stop},
     roster::Position,
 };
@@ -28,6 +28,7 @@ use crate::{
 /// their positions, a mailbox's. The locks of two users are never held together.
 #[derive(Debug)]
 pub(crate) struct User {
+    reader: Reader,
     since: Instant,
     /// When they last asked for something, in milliseconds after `since`.
     active: AtomicU64,
@@ -87,6 +88,7 @@ impl Devices {
 impl User {
     fn new(name: UserName, mailbox: Arc<Mailbox>, now: Instant) -> Self {
         Self {
+            reader: mailbox.reader(),
             since: now,
             active: AtomicU64::new(0),
             version: AtomicU64::new(0),
@@ -198,7 +200,12 @@ impl Inner {
                 Err(there) => there.user,
             };
             drop(state);
-            match self.taken_name {
+            let policy = match there.reader == user.reader {
+                true => self.taken_name,
+                // What the program does is not taken over from outside.
+                false => TakenName::Refuse,
+            };
+            match policy {
                 TakenName::Refuse => return Err(HubError::NameTaken),
                 TakenName::Replace => {
                     for device in self.quit(&there, QuitReason::Replaced, effects) {

@@ -3,7 +3,7 @@
 use std::{fmt, marker::PhantomData, sync::Arc, task::Context, time::Instant};
 
 use super::{
-    hook::{Answer, Asking, Granted},
+    hook::{Answer, Asking, ForText, Granted},
     machine::Action,
     outbox::Outbox,
     rate::{Throttle, Verdict},
@@ -171,7 +171,15 @@ impl<W: Wire> Conversation<W> {
         match self.pending.as_deref() {
             Some(Pending::Asked(asking)) if !asking.is_about_the_peer() => false,
             Some(Pending::Granted(_)) => false,
-            _ => {
+            pending => {
+                // A peer that has only stopped sending still hears what became of its request.
+                if let Some(Pending::Asked(asking)) = pending
+                    && asking.verb.is_some()
+                {
+                    let why = "given up: you stopped sending before the answer";
+                    let refusal = Event::error(asking.verb, ErrorCode::Unavailable, why);
+                    self.reply(&refusal, now, &mut Vec::new());
+                }
                 self.end(End::PeerDone, now);
                 true
             }
@@ -254,9 +262,25 @@ impl<W: Wire> Conversation<W> {
             Command::Topic {
                 room,
                 text: Some(text),
-            } => acked(self.seat.set_topic(room, text, effects)),
+            } => {
+                let granted = || {
+                    let room = room.to_owned();
+                    Box::new(|text| Granted::Topic { room, text }) as ForText
+                };
+                match self.check(verb, text, now, granted) {
+                    Some(asked) => asked,
+                    None => acked(self.seat.set_topic(room, text, effects)),
+                }
+            }
             Command::Kick { room, name, reason } => {
-                acked(self.seat.kick(room, name, reason, effects))
+                let granted = || {
+                    let (room, name) = (room.to_owned(), name.to_owned());
+                    Box::new(|reason| Granted::Kick { room, name, reason }) as ForText
+                };
+                match reason.and_then(|reason| self.check(verb, reason, now, granted)) {
+                    Some(asked) => asked,
+                    None => acked(self.seat.kick(room, name, reason, effects)),
+                }
             }
             Command::Ban { room, name } => acked(self.seat.ban(room, name, effects)),
             Command::Unban { room, name } => {
@@ -267,7 +291,13 @@ impl<W: Wire> Conversation<W> {
             }
             Command::Invite { room, name } => acked(self.seat.invite(room, name, effects)),
             Command::InviteOnly { room, on } => acked(self.seat.set_invite_only(room, on, effects)),
-            Command::Away { text } => acked(self.seat.set_away(text, effects)),
+            Command::Away { text } => {
+                let granted = || Box::new(|text| Granted::Away { text }) as ForText;
+                match text.and_then(|text| self.check(verb, text, now, granted)) {
+                    Some(asked) => asked,
+                    None => acked(self.seat.set_away(text, effects)),
+                }
+            }
             Command::Whois { name } => {
                 let whois = self.seat.whois(name, now);
                 let reply = |whois| Done::Reply(Event::Whois(Box::new(whois)));
@@ -440,6 +470,20 @@ impl<W: Wire> Conversation<W> {
         Ok(Done::Acked)
     }
 
+    /// Asks whether a text may be written, if anybody wants to be.
+    fn check(
+        &mut self,
+        what: Verb,
+        text: &str,
+        now: Instant,
+        granted: impl FnOnce() -> ForText,
+    ) -> Option<Result<Done, Stop>> {
+        self.hub().policy.as_ref()?;
+        let by = self.seat.name()?;
+        let asking = Asking::text(self.hub(), by, what, text, now, granted());
+        asking.map(|asking| Ok(self.ask(asking)))
+    }
+
     fn ask(&mut self, asking: Asking) -> Done {
         self.pending = Some(Box::new(Pending::Asked(asking)));
         Done::Silently
@@ -496,6 +540,11 @@ impl<W: Wire> Conversation<W> {
                 let sent = self.seat.send(to.as_str(), text, effects);
                 sent.map(|()| Done::Silently)
             }
+            Granted::Topic { room, text } => acked(self.seat.set_topic(room, text, effects)),
+            Granted::Away { text } => acked(self.seat.set_away(Some(text), effects)),
+            Granted::Kick { room, name, reason } => {
+                acked(self.seat.kick(room, name, Some(reason), effects))
+            }
             Granted::Noted => Ok(Done::Silently),
         };
         if self.finish(verb, done, now, items, effects) == Flow::PutBack {
@@ -518,7 +567,7 @@ impl<W: Wire> Conversation<W> {
         self.hub().counters.hook(time, failed);
         let (code, why) = match answer {
             Answer::Granted(granted) => return Some(granted),
-            Answer::Denied(denied) => (ErrorCode::Denied, denied),
+            Answer::Denied(denied) => (denied.code(), denied),
             Answer::Failed(why) => {
                 log!(hook ERROR, peer = %self.peer, name = self.seat.name().map(display), verb = verb.map(tracing::field::debug), "{why}");
                 (ErrorCode::Unavailable, Denied::new(why))

@@ -56,6 +56,18 @@ pub(super) enum Granted {
         to: UserName,
         text: String,
     },
+    Topic {
+        room: String,
+        text: String,
+    },
+    Away {
+        text: String,
+    },
+    Kick {
+        room: String,
+        name: String,
+        reason: String,
+    },
     /// There was nothing to grant.
     Noted,
 }
@@ -68,10 +80,16 @@ impl Granted {
             Self::Join(_) => Verb::Join,
             Self::Say { .. } => Verb::Say,
             Self::Chat { .. } => Verb::Chat,
+            Self::Topic { .. } => Verb::Topic,
+            Self::Away { .. } => Verb::Away,
+            Self::Kick { .. } => Verb::Kick,
             Self::Admit(_) | Self::Noted => Verb::Unknown,
         }
     }
 }
+
+/// Makes of a text that is allowed what is then done.
+pub(super) type ForText = Box<dyn FnOnce(String) -> Granted + Send>;
 
 impl Asking {
     fn new(
@@ -176,6 +194,23 @@ impl Asking {
             let verdict = policy.direct(&from, &to, &text).await?;
             let text = passed(verdict, text);
             Ok(Granted::Chat { to, text })
+        }))
+    }
+
+    /// Whether somebody may write something beside their name; `granted` makes of the text what then is done.
+    pub(super) fn text(
+        hub: &Inner,
+        by: &UserName,
+        what: Verb,
+        text: &str,
+        now: Instant,
+        granted: ForText,
+    ) -> Option<Self> {
+        let policy = wanted(hub, Moment::Text)?;
+        let (by, text) = (by.clone(), text.to_owned());
+        Some(Self::new(hub, Some(what), now, async move {
+            let verdict = policy.text(&by, what, &text).await?;
+            Ok(granted(passed(verdict, text)))
         }))
     }
 
