@@ -93,3 +93,7 @@ pub mod tokio;
 #[cfg(all(doctest, unix, feature = "tokio", feature = "threads"))]
 #[doc = include_str!("../README.md")]
 struct ReadmeDocTests;
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/embedding.md")]
+struct EmbeddingDocTests;
