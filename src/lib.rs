@@ -1,5 +1,5 @@
-//! An embeddable chat server: names and direct messages over wire protocols that a person can type, on the
-//! async runtime that the program already has.
+//! An embeddable chat server: names, direct messages, rooms and presence over wire protocols that a person can
+//! type, on the async runtime that the program already has.
 //!
 //! A program makes a [`Hub`], gives it listeners, and has a chat:
 //!
@@ -24,7 +24,11 @@
 //! ```
 //!
 //! Then anybody can talk to it: `nc 127.0.0.1 4000`, and type `register,ada`, `list,friends`,
-//! `chat,ada,hello`. A program does the same through a [`Client`]:
+//! `chat,ada,hello`, `join,#lobby`, `say,#lobby,hello`.
+//!
+//! The program takes part without a socket ([`Hub::connect`], [`Hub::publish`]), says who may have which name and
+//! do what ([`Authenticator`], [`Policy`]), and moderates ([`Hub::room`]); `docs/embedding.md` in the repository is
+//! a guide to all of it. Another program is a [`Client`]:
 //!
 //! ```
 //! # #[cfg(feature = "tokio")]
@@ -52,10 +56,11 @@
 //! # What is promised
 //!
 //! - What one user sends to another arrives whole, once and in order, as long as the reader's connection
-//!   lasts. A reader that stays behind is disconnected and told how much it lost. One that gets through half
+//!   lasts. All members of a room see its messages in one order, the sender too. A reader that stays behind is
+//!   disconnected and told how much it lost, or misses some and is told where ([`SlowReader`]). One that gets through half
 //!   a mailbox in half a second is never cut, however fast others talk. A message to nobody is refused (on `line`) or logged (on `seed`).
-//! - Every queue and buffer has a bound, in bytes, and every wait has an end; see [`Limits`] and
-//!   [`Timeouts`]. A reader that is slow, stuck or gone costs nobody else a message.
+//! - Every queue and buffer has a bound, in bytes, and every wait has an end; see [`Limits`],
+//!   [`Rates`] and [`Timeouts`]. A reader that is slow, stuck or gone costs nobody else a message.
 //! - No `unsafe` code in any crate of this project, and nothing that a peer sends can make it panic.
 //!
 //! # Features
@@ -68,7 +73,8 @@
 //!   `threads` is for Unix only.
 //! - `sockets`: the module `sockets`, with what the runtimes have in common; each of them turns it on.
 //! - `tracing` (default): events are logged through the [`tracing`](https://docs.rs/tracing) facade, under
-//!   the target `chinwag`.
+//!   the targets `chinwag::server`, `chinwag::connection`, `chinwag::room` and `chinwag::hook`.
+//! - `metrics`: what a hub counts is recorded through the [`metrics`](https://docs.rs/metrics) facade.
 //!
 //! # Elsewhere
 //!

@@ -5,13 +5,15 @@
 //!
 //! # The words
 //!
-//! A [`Hub`] is one chat. A *connection* is a byte stream to one peer; it is a *user* once it has
-//! registered a *name*. A [`Server`] accepts connections from [`Listener`]s and serves each as one
+//! A [`Hub`] is one chat. A *connection* is a byte stream to one peer; it belongs to a *user* once it has
+//! registered a *name*, and users are *members* of *rooms*. The program that the chat is part of takes part as
+//! [`LocalUser`]s, and as itself. A [`Server`] accepts connections from [`Listener`]s and serves each as one
 //! future on a [`Runtime`]. A [`Wire`](wire::Wire) turns the peer's bytes into [`Command`]s and
 //! [`Event`]s into bytes for the peer.
 //!
 //! Every connection has a *mailbox*, into which others put what they tell it. It is bounded in bytes: a
-//! talker is held back while a reader is behind, and a reader that stays behind is disconnected.
+//! talker is held back while a reader is behind, and what becomes of a reader that stays behind is said by a
+//! [`SlowReader`] policy.
 //!
 //! # A chat in memory
 //!
@@ -46,8 +48,8 @@
 //! - `metrics`: counts through the [`metrics`](https://docs.rs/metrics) facade, see
 //!   `Hub::record_metrics`.
 //! - `sockets`: the module `sockets`, with what the transports have in common.
-//! - `tracing`: logs events through the [`tracing`](https://docs.rs/tracing) facade, under the target
-//!   `chinwag`.
+//! - `tracing`: logs events through the [`tracing`](https://docs.rs/tracing) facade, under the targets
+//!   `chinwag::server`, `chinwag::connection`, `chinwag::room` and `chinwag::hook`.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
