@@ -2,11 +2,11 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use chinwag::{ConfigError, ServerError};
+use chinwag::{HubError, RoomName, ServerError};
 use futures::channel::oneshot::Canceled;
 use thiserror::Error;
 
-use crate::listen::Endpoint;
+use crate::{config::Unfit, listen::Endpoint};
 
 /// Why the process ends with an error.
 #[derive(Debug, Error)]
@@ -16,7 +16,9 @@ pub(crate) enum Failure {
     #[error("RUST_LOG: {0}")]
     LogFilter(String),
     #[error("{0}")]
-    OutOfRange(#[source] ConfigError),
+    Unfit(#[source] Unfit),
+    #[error("the secret: {0}")]
+    BadSecret(&'static str),
     #[error("cannot read {}: {}", path.display(), plain(source))]
     NoFile { path: PathBuf, source: io::Error },
     #[error("{}: line {line}: {message}", path.display())]
@@ -26,7 +28,9 @@ pub(crate) enum Failure {
         message: String,
     },
     #[error("{}: {source}", path.display())]
-    OutOfRangeInFile { path: PathBuf, source: ConfigError },
+    UnfitInFile { path: PathBuf, source: Unfit },
+    #[error("cannot make the room {room}: {source}")]
+    Room { room: RoomName, source: HubError },
     #[error("cannot listen on {endpoint}: {}", plain(source))]
     Listen {
         endpoint: Endpoint,
@@ -55,10 +59,12 @@ impl Failure {
     /// 2 for what the command line or the environment got wrong, 1 for all else.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Usage(_) | Self::LogFilter(_) | Self::OutOfRange(_) => 2,
+            Self::Usage(_) | Self::LogFilter(_) | Self::Unfit(_) => 2,
             Self::NoFile { .. }
             | Self::BadFile { .. }
-            | Self::OutOfRangeInFile { .. }
+            | Self::UnfitInFile { .. }
+            | Self::BadSecret(_)
+            | Self::Room { .. }
             | Self::Listen { .. }
             | Self::PortInUse { .. }
             | Self::NoSocket { .. }

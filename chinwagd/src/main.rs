@@ -4,8 +4,8 @@
 //! listeners until it gets a signal. `chinwagd --help` has the rest.
 //!
 //! `config` is what can be set and where it comes from, `listen` the addresses, `runtime` what there is
-//! to run on, `run` the server's life, `signals` what ends it, `logging` the way to stderr, and `failure`
-//! what keeps it from running.
+//! to run on, `run` the server's life, `secrets` the names that need one, `signals` what ends it, `logging`
+//! the way to stderr, and `failure` what keeps it from running.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ mod listen;
 mod logging;
 mod run;
 mod runtime;
+mod secrets;
 mod signals;
 
 use std::{
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
 fn start() -> Result<ExitCode, Failure> {
     let config = match config::load()? {
         Order::Serve(config) => config,
+        Order::HashSecret(name) => {
+            print(&secrets::hash_from_stdin(&name)?);
+            return Ok(ExitCode::SUCCESS);
+        }
         Order::Print(text) => {
             print(&text);
             return Ok(ExitCode::SUCCESS);

@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, pin::pin, process::ExitCode};
 
-use chinwag::{Hub, Limits, Server, ServerError, sockets::Network};
+use chinwag::{Hub, Limits, Server, ServerError, TakenName, sockets::Network};
 use futures::{
     channel::oneshot::{self, Canceled},
     future::{Either, select},
@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     listen::{Bound, Endpoint},
     print,
+    secrets::Doorkeeper,
     signals::Signals,
 };
 
@@ -51,11 +52,7 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
         .map(|bound| format!("listening {bound}\n"))
         .collect();
 
-    let hub = Hub::builder()
-        .limits(limits)
-        .timeouts(config.timeouts)
-        .rates(chinwag::Rates::unlimited())
-        .build();
+    let hub = open_hub(config, limits)?;
     let server = bound
         .into_iter()
         .fold(Server::new(hub.clone()), |server, bound| {
@@ -91,6 +88,36 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
             Ok(ExitCode::from(signal.exit_code()))
         }
     }
+}
+
+/// The chat, with its permanent rooms.
+fn open_hub(config: &Config, limits: Limits) -> Result<Hub, Failure> {
+    let mut hub = Hub::builder()
+        .limits(limits)
+        .timeouts(config.timeouts)
+        .rates(config.rates)
+        .slow_reader(config.slow_reader)
+        .taken_name(config.taken_name);
+    match &config.secrets {
+        Some(secrets) => {
+            let doorkeeper = Doorkeeper::start(secrets.clone(), config.guests);
+            hub = hub.authenticator(doorkeeper.map_err(Failure::System)?);
+        }
+        None if config.taken_name != TakenName::Refuse => warn!(
+            "taken-name is {}, and without secrets: anybody can take over any name",
+            config.taken_name
+        ),
+        None => {}
+    }
+    let hub = hub.build();
+    for room in &config.rooms {
+        hub.open_room(room.as_str())
+            .map_err(|source| Failure::Room {
+                room: room.clone(),
+                source,
+            })?;
+    }
+    Ok(hub)
 }
 
 /// Runs `work` as a task of `runtime`. If that panics, nothing is sent and the receiver says so.
@@ -151,12 +178,10 @@ fn fit_file_limit(config: &Config) -> Result<Limits, Failure> {
     }
     let connections = connections_within(allowed, each);
     info!("max-connections is {connections}, as the system allows {allowed} open files{takes}");
-    Limits::builder()
-        .max_connections(connections)
-        .max_line(limits.max_line())
-        .mailbox_bytes(limits.mailbox_bytes())
+    let lowered = config.limits_builder.clone().max_connections(connections);
+    lowered
         .build()
-        .map_err(Failure::OutOfRange)
+        .map_err(|error| Failure::Unfit(error.into()))
 }
 
 /// How many files are needed for so many connections that take `each`.

@@ -333,7 +333,7 @@ impl RoomState {
     pub(crate) fn leave(&mut self, position: Position) -> Option<UserName> {
         let member = self.members.remove(&position)?;
         for outlet in member.outlets {
-            self.outlets.try_remove(outlet);
+            self.remove_outlet(outlet);
         }
         self.owners -= usize::from(member.role == Role::Owner);
         Some(member.name)
@@ -397,11 +397,19 @@ impl RoomState {
     /// Takes a connection from the member at `position`.
     pub(crate) fn detach(&mut self, position: Position, device: &Arc<Mailbox>) {
         if let Some(member) = self.members.get_mut(&position) {
-            let outlets = &mut self.outlets;
+            let outlets = &self.outlets;
             let is = |&key: &usize| outlets.get(key).is_some_and(|o| Arc::ptr_eq(o, device));
             if let Some(index) = member.outlets.iter().position(is) {
-                outlets.try_remove(member.outlets.swap_remove(index));
+                let outlet = member.outlets.swap_remove(index);
+                self.remove_outlet(outlet);
             }
+        }
+    }
+
+    fn remove_outlet(&mut self, outlet: usize) {
+        if let Some(mailbox) = self.outlets.try_remove(outlet) {
+            // Nobody has to wait for one who is not here.
+            self.behind.retain(|behind| !Arc::ptr_eq(behind, &mailbox));
         }
     }
 

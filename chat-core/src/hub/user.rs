@@ -138,6 +138,12 @@ impl UserState {
         !self.devices.is_empty()
     }
 
+    /// Whether they still have their name, and it is this one: between finding somebody by a name and locking
+    /// them, they may have got another.
+    fn is_called(&self, name: &UserName) -> bool {
+        self.is_here() && self.name == *name
+    }
+
     pub(crate) fn devices(&self) -> &[Arc<Mailbox>] {
         &self.devices
     }
@@ -208,12 +214,15 @@ impl Inner {
             match policy {
                 TakenName::Refuse => return Err(HubError::NameTaken),
                 TakenName::Replace => {
-                    for device in self.quit(&there, QuitReason::Replaced, effects) {
-                        effects.add_wake(device.close(CloseReason::Replaced));
+                    let state = there.lock();
+                    if state.is_called(name) {
+                        for device in self.end(&there, state, QuitReason::Replaced, effects) {
+                            effects.add_wake(device.close(CloseReason::Replaced));
+                        }
                     }
                 }
                 TakenName::Share => {
-                    if self.attach(&there, mailbox)? {
+                    if self.attach(&there, name, mailbox)? {
                         return Ok(there);
                     }
                 }
@@ -221,10 +230,15 @@ impl Inner {
         }
     }
 
-    /// Adds a connection to `user`. `false` if they are gone.
-    fn attach(&self, user: &Arc<User>, mailbox: &Arc<Mailbox>) -> Result<bool, HubError> {
+    /// Adds a connection to `user`. `false` if they are gone, or not called `name` any more.
+    fn attach(
+        &self,
+        user: &Arc<User>,
+        name: &UserName,
+        mailbox: &Arc<Mailbox>,
+    ) -> Result<bool, HubError> {
         let mut state = user.lock();
-        if !state.is_here() {
+        if !state.is_called(name) {
             return Ok(false);
         }
         let max = self.limits.max_devices();
@@ -519,6 +533,9 @@ impl Inner {
         room.lock().allow(actor, Role::Moderator)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let mut state = user.lock();
+        if state.name != *name {
+            return Err(HubError::NoSuchUser.into());
+        }
         let mut locked = room.lock();
         let by = locked.begin(actor, Role::Moderator, effects)?;
         let position = state.joined(room).ok_or(HubError::NotThere)?;
@@ -552,7 +569,8 @@ impl Inner {
                 return Err(HubError::NoSuchRoom.into());
             }
             let by = locked.begin(actor, Role::Moderator, effects)?;
-            let there = state.as_ref().and_then(|state| state.joined(room));
+            let there = state.as_ref().filter(|state| state.name == name);
+            let there = there.and_then(|state| state.joined(room));
             let (Some(user), Some(state), Some(position)) = (&user, &mut state, there) else {
                 if locked.members().any(|(member, _)| *member == name) {
                     // They came in while the room was not locked yet.
@@ -588,6 +606,9 @@ impl Inner {
         room.lock().allow(actor, Role::Owner)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock();
+        if state.name != *name {
+            return Err(HubError::NoSuchUser.into());
+        }
         let mut locked = room.lock();
         let by = locked.begin(actor, Role::Owner, effects)?;
         let position = state.joined(room).ok_or(HubError::NotThere)?;
@@ -649,6 +670,9 @@ impl Inner {
         room.lock().allow(actor, Role::Moderator)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock();
+        if state.name != *name {
+            return Err(HubError::NoSuchUser.into());
+        }
         let by = {
             let mut locked = room.lock();
             let by = locked.allow(actor, Role::Moderator)?;

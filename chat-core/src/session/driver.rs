@@ -20,7 +20,7 @@ use super::{
 use crate::{
     addresses::AddressPlace,
     connections::{Listed, Place},
-    hub::{CloseReason, Effects, Inner, Item, Seat},
+    hub::{CloseReason, Effects, Inner, Item, Mailbox, Seat},
     net::Incoming,
     rt::{Runtime, Sleep, deadline_after},
     trace::log,
@@ -128,7 +128,8 @@ where
             {
                 let hub = self.talk.hub().clone();
                 // In a box, so that who asks for no reports has no room for one.
-                Box::pin(send_report(report, hub, &rt, sleep)).await;
+                let mailbox = self.talk.mailbox().clone();
+                Box::pin(send_report(report, hub, mailbox, &rt, sleep)).await;
             }
         }
     }
@@ -438,17 +439,25 @@ where
     }
 }
 
-/// Tells the program that the connection is over, within the time that it has for that.
+/// Tells the program that the connection is over, within the time that it has for that, and while the server
+/// has time.
 async fn send_report<R: Runtime>(
     mut report: Asking,
     hub: Arc<Inner>,
+    mailbox: Arc<Mailbox>,
     rt: &R,
     mut sleep: Pin<&mut R::Sleep>,
 ) {
     sleep.as_mut().reset(report.until);
     let failed = poll_fn(|cx| match report.poll(cx) {
         Poll::Ready(answer) => Poll::Ready(answer.is_failed()),
-        Poll::Pending => sleep.as_mut().poll(cx).map(|()| true),
+        Poll::Pending => {
+            let seen = mailbox.awake();
+            match seen == Some(CloseReason::Abort) || !mailbox.sleep(cx.waker(), false, seen) {
+                true => Poll::Ready(true),
+                false => sleep.as_mut().poll(cx).map(|()| true),
+            }
+        }
     });
     let failed = failed.await;
     let time = rt.now().saturating_duration_since(report.began);

@@ -29,10 +29,14 @@ macro_rules! on_every_runtime {
     };
 }
 
+mod limits;
 mod logs;
 mod peer;
+mod policies;
 mod process;
+mod rooms;
 mod runtimes;
+mod secrets;
 mod serve;
 mod settings;
 mod shutdown;

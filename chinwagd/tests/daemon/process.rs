@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{self, Child, ChildStderr, ChildStdout, Command, Output, Stdio},
@@ -157,6 +157,14 @@ pub(crate) fn output(command: &mut Command) -> Output {
         .unwrap();
     let _watchdog = watch(child.id());
     child.wait_with_output().unwrap()
+}
+
+/// Runs a command that reads this and should end by itself.
+pub(crate) fn output_for(command: &mut Command, input: &str) -> Output {
+    let (stdin, mut writer) = io::pipe().unwrap();
+    writer.write_all(input.as_bytes()).unwrap();
+    drop(writer);
+    output(command.stdin(stdin))
 }
 
 /// Kills the process when it takes too long, unless the returned end is dropped before.

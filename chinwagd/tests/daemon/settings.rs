@@ -108,6 +108,74 @@ fn the_file_is_refused_in_one_line_with_code_1() {
         ("runtime = smol\n", "it is a name like \"tokio\", in quotes"),
         ("runtime = 2\n", "it is a name like \"tokio\", in quotes"),
         ("listen = []\n", "listen is 0"),
+        (
+            "room = ['#a']\n",
+            "line 1: unknown field `room`; did you mean rooms?",
+        ),
+        ("rooms = '#a'\n", "it is a list like [\"#lobby\"]"),
+        ("rooms = [#a]\n", "it is a list like [\"#lobby\"]"),
+        (
+            "rooms = ['#a b']\n",
+            "line 1: \"#a b\": a name has only letters",
+        ),
+        (
+            "max-bans = '3'\n",
+            "line 1: it is a whole number, without quotes",
+        ),
+        ("max-rooms = 0\n", "max-rooms is 0, but must be from 1 to"),
+        ("max-members = -1\n", "line 1: it is a whole number"),
+        (
+            "max-rooms-per-user = 9999999\n",
+            "max-rooms-per-user is 9999999",
+        ),
+        ("max-devices = 2000\n", "max-devices is 2000"),
+        ("max-topic = 0\n", "max-topic is 0"),
+        (
+            "\nmessage-rate = 20\n",
+            "line 2: invalid type: integer `20`, expected a string; it is a rate like \"20/s\"",
+        ),
+        (
+            "byte-rate = 'fast'\n",
+            "line 1: \"fast\": there is no / in it",
+        ),
+        ("join-rate = '1/0s'\n", "join-rate is for a time of zero"),
+        ("connection-rate = '0/s'\n", "connection-rate is 0"),
+        ("message-burst = 0\n", "message-burst is 0"),
+        ("byte-burst = '9'\n", "line 1: it is a whole number"),
+        (
+            "max-connections-per-address = 'many'\n",
+            "line 1: it is a whole number, without quotes, or \"off\"",
+        ),
+        ("no-throttle = 'yes'\n", "line 1: it is true or false"),
+        ("limit-loopback = 1\n", "line 1: it is true or false"),
+        (
+            "no-throttle = true\njoin-burst = 3\n",
+            "no-throttle and join-burst cannot both be set",
+        ),
+        (
+            "slow-reader = 'wait'\n",
+            "line 1: \"wait\": it must be disconnect, drop-oldest or drop-newest",
+        ),
+        (
+            "slow-reader = drop\n",
+            "it is a policy like \"disconnect\", in quotes",
+        ),
+        (
+            "taken-name = 'Share'\n",
+            "line 1: \"Share\": it must be refuse, replace or share",
+        ),
+        ("patience = 50\n", "it is a time like \"30s\""),
+        ("patience = 'never'\n", "line 1: \"never\": "),
+        (
+            "guests = 'some'\n",
+            "line 1: \"some\": it must be allow or refuse",
+        ),
+        ("secrets = 3\n", "it is the path of a file, in quotes"),
+        (
+            "rooms = ['#a', '#b']\nmax-rooms = 1\n",
+            "there are 2 rooms, but max-rooms is 1",
+        ),
+        ("max-line = 100\nmax-line = 200\n", "line 2: duplicate key"),
         ("listen = ['line://a:1', 'b\\nc']\n", "line 1: "),
         (
             "listen = [\"b\\n\\nc\"]\n",
@@ -171,6 +239,57 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         ),
         (&["--threads", "0"], "threads is 0"),
         (&["--check-config", "--threads", "9999"], "threads is 9999"),
+        (&["--max-rooms", "0"], "max-rooms is 0"),
+        (&["--max-members", "0"], "max-members is 0"),
+        (&["--max-rooms-per-user", "0"], "max-rooms-per-user is 0"),
+        (&["--max-devices", "0"], "max-devices is 0"),
+        (&["--max-bans", "x"], "'x' for '--max-bans <N>'"),
+        (&["--max-topic", "0"], "max-topic is 0"),
+        (
+            &["--message-rate", "20"],
+            "there is no / in it; it is a rate like 20/s or 600/min, or off",
+        ),
+        (&["--byte-burst", "0"], "byte-burst is 0"),
+        (&["--join-rate", "1/0s"], "join-rate is for a time of zero"),
+        (&["--connection-burst", "4294967296"], "it is too large"),
+        (
+            &["--max-connections-per-address", "0"],
+            "max-connections-per-address is 0",
+        ),
+        (
+            &["--max-connections-per-address", "few"],
+            "it is no whole number, nor is it off",
+        ),
+        (
+            &["--no-throttle", "--message-rate", "5/s"],
+            "no-throttle and message-rate cannot both be set: no-throttle switches message-rate off",
+        ),
+        (
+            &["--no-throttle", "--limit-loopback"],
+            "no-throttle and limit-loopback cannot both be set",
+        ),
+        (
+            &["--slow-reader", "wait"],
+            "'--slow-reader <POLICY>' [possible values: disconnect, drop-oldest, drop-newest]",
+        ),
+        (&["--patience", "never"], "'never' for '--patience <TIME>'"),
+        (
+            &["--taken-name", "mine"],
+            "[possible values: refuse, replace, share]",
+        ),
+        (&["--room"], "'--room <#NAME>'"),
+        (
+            &["--room", "#a b"],
+            "'#a b' for '--room <#NAME>': a name has only letters",
+        ),
+        (
+            &["--room", "a,b", "--max-rooms", "1"],
+            "there are 2 rooms, but max-rooms is 1",
+        ),
+        (
+            &["--guests", "refuse"],
+            "guests is refuse, and without secrets nobody could have a name",
+        ),
     ] {
         refused(args, &[], 2, said);
     }
@@ -192,6 +311,27 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
             "two",
             "CHINWAG_THREADS: invalid value 'two' for '--threads <N>': it is no whole number",
         ),
+        (
+            "CHINWAG_MESSAGE_RATE",
+            "fast",
+            "CHINWAG_MESSAGE_RATE: invalid value 'fast' for '--message-rate <RATE>'",
+        ),
+        (
+            "CHINWAG_NO_THROTTLE",
+            "maybe",
+            "CHINWAG_NO_THROTTLE: invalid value 'maybe' for '--no-throttle[=<BOOL>]'",
+        ),
+        (
+            "CHINWAG_ROOMS",
+            "#a,#b c",
+            "CHINWAG_ROOMS: invalid value '#b c'",
+        ),
+        (
+            "CHINWAG_TAKEN_NAME",
+            "mine",
+            "CHINWAG_TAKEN_NAME: invalid value 'mine'",
+        ),
+        ("CHINWAG_MAX_ROOMS", "0", "max-rooms is 0"),
         ("RUST_LOG", "chinwag=loud", "RUST_LOG"),
     ] {
         refused(&[], &[(variable, value)], 2, said);
@@ -249,6 +389,19 @@ fn help_and_version_are_answers() {
         "[env: CHINWAG_LISTEN]",
         "`never`",
         "chinwag.example.toml",
+        "join,#lobby",
+        "say,#lobby,hello",
+        "[default: 20/s]",
+        "[env: CHINWAG_ROOMS]",
+        "--no-throttle[=<BOOL>]",
+        "--hash-secret <NAME>",
+        "drop-oldest:",
+        "\nListening:\n",
+        "\nLimits:\n",
+        "\nRates:\n",
+        "\nPolicies:\n",
+        "\nRooms:\n",
+        "\nAccounts:\n",
     ] {
         assert!(help.contains(needed), "{needed}");
     }

@@ -35,7 +35,8 @@ fn a_signal_says_good_bye_and_frees_the_port(runtime: &str) {
 
 fn a_second_signal_ends_it_at_once(runtime: &str) {
     for (second, code) in [("INT", 130), ("TERM", 143)] {
-        let mut chinwagd = Chinwagd::start_on(runtime, &["--mailbox-bytes", "1000000000"]);
+        let args = ["--mailbox-bytes", "1000000000", "--no-throttle"];
+        let mut chinwagd = Chinwagd::start_on(runtime, &args);
         // Ada does not read, so that the shutdown has to wait for her.
         let _ada = chinwagd.user("ada");
         let mut bob = chinwagd.user("bob");

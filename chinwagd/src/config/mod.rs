@@ -1,0 +1,125 @@
+//! What can be set, and where it comes from: a flag wins over the environment, that over the file, and
+//! that over the default.
+
+mod file;
+mod help;
+mod settings;
+mod values;
+
+use std::{env, ffi::OsString, path::PathBuf, sync::Arc};
+
+use chinwag::UserName;
+use clap::{
+    CommandFactory, Parser,
+    error::{ContextKind, ContextValue, Error as ClapError, ErrorKind},
+};
+
+use self::settings::{ACCOUNTS, Settings};
+pub(crate) use self::{
+    settings::{Config, Unfit},
+    values::Guests,
+};
+use crate::{failure::Failure, secrets::Secrets};
+
+/// What the process was started for.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// To serve.
+    Serve(Box<Config>),
+    /// To make a line of a file of secrets.
+    HashSecret(UserName),
+    /// To print this and end.
+    Print(String),
+}
+
+/// Reads the command line, the environment, and the files that they name.
+pub(crate) fn load() -> Result<Order, Failure> {
+    let args: Vec<_> = env::args_os().collect();
+    let line = match CommandLine::try_parse_from(&args) {
+        Ok(line) => line,
+        Err(error) => return not_parsed(&error, &args),
+    };
+    if let Some(name) = line.hash_secret {
+        return Ok(Order::HashSecret(name));
+    }
+    // Each layer is checked by itself, so that a mistake is told with where it was made, even when
+    // another layer covers it.
+    line.settings.resolve().map_err(Failure::Unfit)?;
+    let file = match &line.config {
+        Some(path) => file::read(path)?,
+        None => Settings::default(),
+    };
+    let settings = line.settings.or(file);
+    let mut config = settings.resolve_all().map_err(Failure::Unfit)?;
+    if let Some(path) = &settings.secrets {
+        config.secrets = Some(Arc::new(Secrets::read(path)?));
+    }
+    Ok(match line.check_config {
+        true => Order::Print("configuration ok\n".to_owned()),
+        false => Order::Serve(Box::new(config)),
+    })
+}
+
+/// A chat server: names, rooms and direct messages, over TCP and Unix sockets.
+#[derive(Debug, Parser)]
+#[command(name = "chinwagd", version, after_long_help = help::EXAMPLES)]
+#[command(after_help = "Try --help for examples, the files and the exit codes.")]
+#[command(next_line_help = true, mut_args = |arg| arg.hide_env_values(true))]
+struct CommandLine {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// Read a secret from stdin, print a line for the file of --secrets, and end
+    #[arg(long, value_name = "NAME", help_heading = ACCOUNTS)]
+    hash_secret: Option<UserName>,
+
+    /// A TOML file with the settings below
+    #[arg(long, value_name = "FILE", env = "CHINWAG_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Check all settings, say `configuration ok`, and end; the addresses are not tried
+    #[arg(long)]
+    check_config: bool,
+}
+
+/// What to do with a command line that sets nothing: it asks for help, or is wrong.
+fn not_parsed(error: &ClapError, args: &[OsString]) -> Result<Order, Failure> {
+    let text = error.to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Order::Print(text)),
+        _ => {
+            let advice = ["\n\n  tip:", "\n\nUsage:", "\n\nFor more information"];
+            let end = advice.iter().filter_map(|advice| text.find(advice)).min();
+            let what = &text[..end.unwrap_or(text.len())];
+            let what = what.strip_prefix("error: ").unwrap_or(what);
+            Err(Failure::Usage(match variable(error, args) {
+                Some(variable) => format!("{variable}: {what}"),
+                None => what.to_owned(),
+            }))
+        }
+    }
+}
+
+/// The variable that the bad value is from, unless it is from a flag: of that alone the parser speaks.
+fn variable(error: &ClapError, args: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    // It is like `--threads <N>` or `--no-throttle[=<BOOL>]`.
+    let flag = usage.split([' ', '[', '=']).next()?;
+    let with_value = format!("{flag}=");
+    let is_given =
+        |arg: &OsString| arg == flag || arg.as_encoded_bytes().starts_with(with_value.as_bytes());
+    if args.iter().any(is_given) {
+        return None;
+    }
+    let command = CommandLine::command();
+    let name = flag.strip_prefix("--")?;
+    let arg = command
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(name))?;
+    Some(arg.get_env()?.to_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

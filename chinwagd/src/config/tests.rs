@@ -1,0 +1,381 @@
+use std::time::Duration;
+
+use chinwag::{Limits, Rate, Rates, SlowReader, TakenName, Timeouts};
+use clap::ValueEnum;
+
+use super::{file::line_at, *};
+use crate::runtime::RuntimeKind;
+
+fn file(text: &str) -> Settings {
+    toml::from_str(text).unwrap()
+}
+
+fn flags(flags: &[&str]) -> Result<Settings, String> {
+    let line = ["chinwagd"].into_iter().chain(flags.iter().copied());
+    let line: Vec<_> = line.map(OsString::from).collect();
+    match CommandLine::try_parse_from(&line) {
+        Ok(line) => Ok(line.settings),
+        Err(error) => Err(not_parsed(&error, &line).unwrap_err().to_string()),
+    }
+}
+
+fn listen(config: &Config) -> Vec<String> {
+    config.listen.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_flags_are_well_formed() {
+    CommandLine::command().debug_assert();
+}
+
+#[test]
+fn nothing_set_is_the_defaults_of_the_library() {
+    let config = Settings::default().resolve().unwrap();
+    assert_eq!(
+        listen(&config),
+        ["line://127.0.0.1:4000", "seed://127.0.0.1:4001"]
+    );
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.timeouts, Timeouts::default());
+    assert_eq!(config.rates, Rates::default());
+    assert_eq!(config.slow_reader, SlowReader::default());
+    assert_eq!(config.taken_name, TakenName::default());
+    assert_eq!(config.guests, Guests::Allow);
+    assert!(config.rooms.is_empty() && config.secrets.is_none());
+    assert_eq!(config.runtime.to_string(), "tokio");
+    assert!(!config.max_connections_set && !config.threads_set);
+}
+
+#[test]
+fn a_layer_covers_the_one_under_it_key_by_key() {
+    let over = flags(&["--max-line", "100", "--listen", "line://[::1]:1"]).unwrap();
+    let under = file("max-line = 200\nthreads = 3\nlisten = ['seed://[::1]:2']");
+    let config = over.or(under).resolve().unwrap();
+    assert_eq!(config.limits.max_line(), 100);
+    assert_eq!(config.threads.get(), 3);
+    assert_eq!(listen(&config), ["line://[::1]:1"]);
+}
+
+#[test]
+fn every_key_of_the_file() {
+    let settings = file(
+        r#"
+        listen = ["line://0.0.0.0:0", "seed://localhost:1"]
+        max-connections = 5
+        max-line = 64
+        mailbox-bytes = 2048
+        idle-timeout = "off"
+        register-timeout = "1m 30s"
+        max-rooms = 6
+        max-members = 7
+        max-rooms-per-user = 8
+        max-devices = 9
+        max-bans = 10
+        max-topic = 11
+        message-rate = "12/s"
+        message-burst = 13
+        byte-rate = "14/min"
+        byte-burst = 15
+        join-rate = "16/h"
+        join-burst = 17
+        connection-rate = "18/10s"
+        connection-burst = 19
+        max-connections-per-address = 20
+        limit-loopback = true
+        no-throttle = false
+        slow-reader = "drop-oldest"
+        patience = "21ms"
+        taken-name = "share"
+        rooms = ['#a', 'b', '#A']
+        secrets = "names"
+        guests = "refuse"
+        runtime = "smol"
+        threads = 2
+        "#,
+    );
+    let config = settings.resolve().unwrap();
+    assert_eq!(listen(&config), ["line://0.0.0.0:0", "seed://localhost:1"]);
+    assert_eq!(config.limits.max_connections(), 5);
+    assert_eq!(config.limits.max_line(), 64);
+    assert_eq!(config.limits.mailbox_bytes(), 2048);
+    assert_eq!(config.timeouts.idle(), None);
+    let minute_and_half = Some(Duration::from_secs(90));
+    assert_eq!(config.timeouts.register(), minute_and_half);
+    assert_eq!(config.runtime.to_string(), "smol");
+    assert_eq!(config.threads.get(), 2);
+    let limits = Limits::builder()
+        .max_connections(5)
+        .max_line(64)
+        .mailbox_bytes(2048)
+        .max_rooms(6)
+        .max_members(7)
+        .max_user_rooms(8)
+        .max_devices(9)
+        .max_bans(10)
+        .max_topic(11);
+    assert_eq!(config.limits, limits.build().unwrap());
+    let rate = |count, secs| Rate::new(count, Duration::from_secs(secs));
+    let rates = Rates::builder()
+        .messages(rate(12, 1).with_burst(13))
+        .bytes(rate(14, 60).with_burst(15))
+        .joins(rate(16, 3600).with_burst(17))
+        .connections(rate(18, 10).with_burst(19))
+        .max_per_address(20)
+        .loopback(true);
+    assert_eq!(config.rates, rates.build().unwrap());
+    assert_eq!(config.slow_reader, SlowReader::DropOldest);
+    assert_eq!(config.timeouts.patience(), Duration::from_millis(21));
+    assert_eq!(config.taken_name, TakenName::Share);
+    assert_eq!(config.rooms, ["#a", "#b"]);
+    assert_eq!(settings.secrets, Some("names".into()));
+    assert_eq!(config.guests, Guests::Refuse);
+}
+
+#[test]
+fn every_setting_is_a_flag_a_variable_and_a_key() {
+    let command = CommandLine::command();
+    let example = include_str!("../../chinwag.example.toml");
+    let others = ["hash-secret", "config", "check-config", "help", "version"];
+    let mut count = 0;
+    for arg in command.get_arguments() {
+        let flag = arg.get_long().unwrap();
+        if others.contains(&flag) {
+            continue;
+        }
+        count += 1;
+        let key = if flag == "room" { "rooms" } else { flag };
+        let variable = format!("CHINWAG_{}", key.to_uppercase().replace('-', "_"));
+        assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(&*variable));
+        assert!(arg.get_help_heading().is_some(), "{flag}");
+        let is_there = |line: &str| {
+            let line = line.strip_prefix("# ").unwrap_or(line);
+            line.starts_with(&format!("{key} = "))
+        };
+        assert!(example.lines().any(is_there), "{key}");
+        // The file knows the key, whatever is wrong with the value.
+        let error = toml::from_str::<Settings>(&format!("{key} = -1")).unwrap_err();
+        assert!(!error.message().contains("unknown field"), "{key}: {error}");
+    }
+    assert_eq!(count, 31);
+}
+
+#[test]
+fn a_rate_and_its_burst_are_set_apart() {
+    let config = flags(&["--message-rate", "5/s"]).unwrap();
+    let config = config.or(file(
+        "message-burst = 7\nbyte-burst = 9\njoin-rate = 'off'\njoin-burst = 3",
+    ));
+    let rates = config.resolve_all().unwrap().rates;
+    assert_eq!(rates.messages(), Some(Rate::per_second(5).with_burst(7)));
+    let bytes = Rates::default().bytes().unwrap();
+    assert_eq!(rates.bytes(), Some(bytes.with_burst(9)));
+    assert_eq!(rates.joins(), None);
+    assert_eq!(rates.connections(), Rates::default().connections());
+    let burst = flags(&["--message-rate", "5/s"])
+        .unwrap()
+        .resolve()
+        .unwrap();
+    let burst = burst.rates.messages().map(|rate| rate.burst());
+    assert_eq!(burst, Rates::default().messages().map(|rate| rate.burst()));
+}
+
+#[test]
+fn switches_may_stand_alone() {
+    for (line, switched) in [
+        (&["--no-throttle"][..], Some(true)),
+        (&["--no-throttle=true"], Some(true)),
+        (&["--no-throttle=no"], Some(false)),
+        (&[], None),
+    ] {
+        assert_eq!(flags(line).unwrap().no_throttle, switched);
+    }
+    let off = flags(&["--no-throttle"]).unwrap().resolve_all().unwrap();
+    assert_eq!(off.rates, Rates::unlimited());
+}
+
+#[test]
+fn who_switches_the_rates_off_means_those_of_the_file_too() {
+    let rates = "message-rate = '1/s'\nmax-connections-per-address = 3\nlimit-loopback = true\nmax-line = 99";
+    let config = flags(&["--no-throttle"]).unwrap().or(file(rates));
+    let config = config.resolve_all().unwrap();
+    assert_eq!(config.rates, Rates::unlimited());
+    assert_eq!(config.limits.max_line(), 99);
+    // The other way round it cannot be known what is meant.
+    let unclear = flags(&["--join-burst", "3"]).unwrap();
+    let unclear = unclear.or(file("no-throttle = true")).resolve_all();
+    assert_eq!(unclear.unwrap_err(), Unfit::Throttle("join-burst"));
+}
+
+#[test]
+fn settings_must_fit_together() {
+    for (settings, said) in [
+        (
+            "no-throttle = true\nmessage-rate = '1/s'",
+            "no-throttle and message-rate cannot both be set",
+        ),
+        (
+            "no-throttle = true\nlimit-loopback = true",
+            "no-throttle and limit-loopback cannot",
+        ),
+        (
+            "rooms = ['#a', '#b']\nmax-rooms = 1",
+            "there are 2 rooms, but max-rooms is 1",
+        ),
+        ("guests = 'refuse'", "guests is refuse, and without secrets"),
+    ] {
+        let error = file(settings).resolve_all().unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+    // Each alone is right, as the other may come from elsewhere.
+    file("guests = 'refuse'").resolve().unwrap();
+    file("rooms = ['#a', '#A']\nmax-rooms = 1\nno-throttle = true\nlimit-loopback = false")
+        .resolve_all()
+        .unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn threads_have_room_for_fewer_unless_more_are_asked_for() {
+    let config = file("runtime = 'threads'").resolve().unwrap();
+    assert_eq!(config.limits.max_connections(), 4096);
+    assert!(!config.max_connections_set);
+    // A default of one layer does not cover what another says.
+    let asked = flags(&["--runtime", "threads"]).unwrap();
+    let asked = asked.or(file("max-connections = 70000")).resolve().unwrap();
+    assert_eq!(asked.limits.max_connections(), 70_000);
+}
+
+#[test]
+fn flags_file_and_log_know_the_runtimes_by_the_same_names() {
+    for runtime in RuntimeKind::value_variants() {
+        let name = runtime.to_string();
+        let by_flag = flags(&["--runtime", &name]).unwrap();
+        let by_file = file(&format!("runtime = '{name}'"));
+        assert_eq!(by_flag.runtime, Some(*runtime));
+        assert_eq!(by_file.runtime, Some(*runtime));
+    }
+}
+
+#[test]
+fn the_example_file_holds_the_defaults() {
+    let example = file(include_str!("../../chinwag.example.toml"));
+    assert!(example.max_line.is_some() && example.listen.is_some());
+    let connections = Limits::default().max_connections();
+    let unset = format!("\n# max-connections = {connections}\n");
+    assert!(include_str!("../../chinwag.example.toml").contains(&unset));
+    let example = example.resolve().unwrap();
+    let defaults = Settings::default().resolve().unwrap();
+    assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
+}
+
+#[test]
+fn endpoints_are_repeated_or_separated_by_commas() {
+    let one_by_one = flags(&["--listen", "line://a:1", "--listen", "seed://b:2"]);
+    let at_once = flags(&["--listen", "line://a:1, seed://b:2"]);
+    for settings in [one_by_one, at_once] {
+        let config = settings.unwrap().resolve().unwrap();
+        assert_eq!(listen(&config), ["line://a:1", "seed://b:2"]);
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_its_key() {
+    for (settings, said) in [
+        ("threads = 0", "threads is 0, but must be from 1 to 1024"),
+        ("max-line = 1", "max-line is 1, but must be from 64 to"),
+        ("max-connections = 0", "max-connections is 0"),
+        ("mailbox-bytes = 0", "mailbox-bytes is 0"),
+        ("idle-timeout = '0s'", "idle-timeout is zero"),
+        ("register-timeout = '0s'", "register-timeout is zero"),
+        ("max-rooms = 0", "max-rooms is 0"),
+        ("max-members = 0", "max-members is 0"),
+        ("max-rooms-per-user = 0", "max-rooms-per-user is 0"),
+        ("max-devices = 0", "max-devices is 0"),
+        ("max-bans = 0", "max-bans is 0"),
+        ("max-topic = 0", "max-topic is 0"),
+        ("message-rate = '0/s'", "message-rate is 0"),
+        ("message-burst = 0", "message-burst is 0"),
+        ("byte-rate = '5/0s'", "byte-rate is for a time of zero"),
+        ("byte-burst = 0", "byte-burst is 0"),
+        ("join-rate = '0/h'", "join-rate is 0"),
+        ("join-burst = 0", "join-burst is 0"),
+        ("connection-rate = '0/s'", "connection-rate is 0"),
+        ("connection-burst = 0", "connection-burst is 0"),
+        (
+            "max-connections-per-address = 0",
+            "max-connections-per-address is 0",
+        ),
+        ("listen = []", "the number of addresses in listen is 0"),
+    ] {
+        let error = file(settings).resolve().unwrap_err().to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_told_without_the_advice() {
+    for (line, said) in [
+        (
+            &["--max-lines", "1"][..],
+            "unexpected argument '--max-lines' found",
+        ),
+        (&["serve"], "unexpected argument 'serve' found"),
+        (
+            &["--max-line"],
+            "a value is required for '--max-line <BYTES>'",
+        ),
+        (
+            &["--max-line", "x"],
+            "invalid value 'x' for '--max-line <BYTES>': it is no whole number;",
+        ),
+        (
+            &["--max-line", "99999999999999999999"],
+            "invalid value '99999999999999999999' for '--max-line <BYTES>': it is too large",
+        ),
+        (
+            &["--max-line=-1"],
+            "invalid value '-1' for '--max-line <BYTES>'",
+        ),
+        (
+            &["--idle-timeout", "5"],
+            "invalid value '5' for '--idle-timeout <TIME>': time unit",
+        ),
+        (
+            &["--message-rate", "fast"],
+            "invalid value 'fast' for '--message-rate <RATE>': there is no / in it; it is a rate like 20/s",
+        ),
+        (
+            &["--room", "#a b"],
+            "invalid value '#a b' for '--room <#NAME>': a name has only letters",
+        ),
+        (
+            &["--no-throttle=maybe"],
+            "invalid value 'maybe' for '--no-throttle[=<BOOL>]': value was not a boolean",
+        ),
+        (
+            &["--listen", "x"],
+            "invalid value 'x' for '--listen <SCHEME://ADDR>': it is SCHEME",
+        ),
+    ] {
+        let error = flags(line).unwrap_err();
+        assert!(error.starts_with(said), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn the_help_is_not_too_wide() {
+    let mut command = CommandLine::command();
+    for help in [command.render_help(), command.render_long_help()] {
+        for line in help.to_string().lines() {
+            assert!(line.chars().count() <= 114, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_line_of_the_file_is_found_by_its_bytes() {
+    let text = "a\nbc\n";
+    let lines = [0, 1, 2, 3, 4, 5, 99].map(|position| line_at(text, position));
+    assert_eq!(lines, [1, 1, 2, 2, 2, 3, 3]);
+}
