@@ -1,5 +1,7 @@
 //! Slow readers in rooms: each policy, and that nobody else notices.
 
+use std::time::Duration;
+
 use chinwag::{Event, Hub, Limits, LocalUser, SlowReader};
 use chinwag_testkit::Link;
 use futures::{FutureExt, StreamExt};
@@ -187,6 +189,50 @@ fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
             },
         );
     }
+}
+
+/// Each talker would fill more than its share before anybody can hold back: a room lets one event past the
+/// mark of a reader, and then all who talk in it wait.
+#[test]
+fn a_healthy_reader_in_a_room_is_never_cut_because_many_talk_at_once() {
+    Chat::run(
+        || hub(SlowReader::Disconnect),
+        async |chat| {
+            let mut healthy = chat.hub.local_user();
+            healthy = healthy.slow_reader(SlowReader::Disconnect);
+            let mut healthy = healthy.connect("healthy").unwrap();
+            healthy.join("#a").unwrap();
+            let mut talkers = Vec::new();
+            for i in 0..40 {
+                // Its own copies of what is said fit into the socket.
+                let link = Link {
+                    capacity: 1 << 20,
+                    ..Link::default()
+                };
+                talkers.push(in_room(chat.line_over(link), &format!("talker{i}")).await);
+            }
+            while let Some(Some(Event::Joined { .. })) = healthy.next().now_or_never() {}
+            let text = "x".repeat(4000);
+            for talker in &mut talkers {
+                talker.say(&format!("say,#a,{text}\nsay,#a,{text}")).await;
+            }
+            let from = chat.rt.elapsed();
+            chat.rt.settle().await;
+            for seq in 1..=80 {
+                let event = healthy.next().await;
+                let Some(Event::Said { seq: heard, .. }) = event else {
+                    panic!("{event:?} instead of the message {seq}");
+                };
+                assert_eq!(heard, seq);
+                chat.rt.settle().await;
+            }
+            let waited = chat.rt.elapsed() - from;
+            assert!(
+                waited < Duration::from_millis(1),
+                "somebody waited for a timer"
+            );
+        },
+    );
 }
 
 /// Whoever has caught up is served like before.

@@ -191,7 +191,7 @@ impl Rates {
         self.joins
     }
 
-    /// The new connections of one address; 10 in a second and 100 at once unless set. One that comes too
+    /// The new connections of one address; 2 in a second and 100 at once unless set. One that comes too
     /// fast is answered with the error `rate-limited` and closed.
     ///
     /// An address is an IPv4 address, or the first 64 bits of an IPv6 address, which is what one
@@ -220,7 +220,7 @@ impl Default for Rates {
             messages: Some(Rate::per_second(20).with_burst(200)),
             bytes: Some(Rate::per_second(64 * 1024).with_burst(512 * 1024)),
             joins: Some(Rate::per_second(5).with_burst(50)),
-            connections: Some(Rate::per_second(10).with_burst(100)),
+            connections: Some(Rate::per_second(2).with_burst(100)),
             max_per_address: Some(100),
             loopback: false,
         }

@@ -213,7 +213,7 @@ pub(super) struct Settings {
 
     #[arg(long, value_name = "RATE", env = "CHINWAG_CONNECTION_RATE")]
     #[arg(help_heading = RATES, help = format!(
-        "How many connections may come from one address, like 10/s\n[default: {}]",
+        "How many connections may come from one address, like 2/s\n[default: {}]",
         Pace(Rates::default().connections())
     ))]
     pub(super) connection_rate: Option<Pace>,
