@@ -71,6 +71,14 @@ fn topic_and_roles() {
         ada.ask("leave,#a", "ack").await;
         all_hear([&mut bob, &mut cleo], "#a ada left").await;
         all_hear([&mut bob, &mut cleo], "#a * role bob owner").await;
+
+        // Of equals, the longest-standing.
+        let mut dan = chat.user("dan").await;
+        dan.ask("join,#a", "ack").await;
+        all_hear([&mut bob, &mut cleo], "#a dan joined").await;
+        bob.ask("leave,#a", "ack").await;
+        all_hear([&mut cleo, &mut dan], "#a bob left").await;
+        all_hear([&mut cleo, &mut dan], "#a * role cleo owner").await;
     });
 }
 

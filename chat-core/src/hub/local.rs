@@ -179,7 +179,7 @@ impl LocalUser {
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchRoom`], [`HubError::NotAMember`] and [`HubError::Busy`].
+    /// [`HubError::NoSuchRoom`] and [`HubError::NotAMember`].
     pub fn leave(&mut self, room: &str) -> Result<(), HubError> {
         self.act(|seat, effects| seat.leave(room, effects))
     }

@@ -493,3 +493,43 @@ fn insert(names: &mut HashSet<UserName>, name: UserName, max: usize) -> Result<(
     names.insert(name);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, StreamExt};
+
+    use super::*;
+    use crate::{Hub, TakenName};
+
+    /// Otherwise a user who comes and goes on a second connection would make the room grow.
+    #[test]
+    fn a_connection_that_is_gone_leaves_nothing_in_a_room() {
+        let hub = Hub::builder().taken_name(TakenName::Share).build();
+        let mut ada = hub.connect("ada").unwrap();
+        ada.join("#a").unwrap();
+        let room = hub.inner().existing_room("#a").unwrap();
+        for _ in 0..10 {
+            let second = hub.connect("ada").unwrap();
+            assert_eq!(room.lock().outlets.len(), 2);
+            drop(second);
+            assert_eq!(room.lock().outlets.len(), 1);
+        }
+        ada.leave("#a").unwrap();
+        assert!(room.lock().outlets.is_empty() && room.lock().is_gone());
+    }
+
+    /// Who has left is not waited for, however much they have not read.
+    #[test]
+    fn nobody_waits_for_one_who_has_left() {
+        let hub = Hub::new();
+        let mut ada = hub.connect("ada").unwrap();
+        let mut behind = hub.connect("behind").unwrap();
+        ada.join("#a").unwrap();
+        behind.join("#a").unwrap();
+        while ada.say("#a", &"x".repeat(4000)).is_ok() {
+            while let Some(Some(_)) = ada.next().now_or_never() {}
+        }
+        behind.leave("#a").unwrap();
+        ada.say("#a", "at last").unwrap();
+    }
+}

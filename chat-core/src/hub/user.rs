@@ -486,8 +486,8 @@ impl Inner {
     ) -> Result<(), Stop> {
         let mut state = user.lock();
         let position = state.joined(room).ok_or(HubError::NotAMember)?;
+        // Nobody has to wait to leave, least of all who is behind themselves.
         let mut locked = room.lock();
-        locked.wait(effects)?;
         let event = Event::Left {
             room: room.name().clone(),
             name: state.name.clone(),
