@@ -19,18 +19,22 @@ use std::{
     fmt::Write,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, OnceLock, mpsc::sync_channel},
+    sync::{Arc, Mutex, OnceLock, mpsc::sync_channel},
     thread,
     time::Duration,
 };
 
 use chinwag::{
-    Hub, Server,
+    Event, Hub, LocalUser, Server, Timeouts,
     sockets::{Network, TcpListener},
     wire::Line,
 };
 use chinwag_testkit::Peer;
-use futures::{AsyncRead, AsyncWrite, FutureExt, channel::oneshot, future::Shared};
+use futures::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, StreamExt,
+    channel::oneshot,
+    future::{Shared, join, join_all},
+};
 use smol::lock::Barrier;
 
 /// How many messages each user sends to each user, while nothing else happens.
@@ -40,26 +44,48 @@ const AT_ONCE: usize = 20;
 /// Fails a test that hangs, long after one that works has finished.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Lives on one runtime: a server, and a user with the runtime's name.
-type Life = (&'static str, fn(Site));
+/// How many messages each of the publishers says in the room.
+const PUBLISHED: usize = 10_000;
+const PUBLISHERS: usize = 8;
+const READERS: usize = 50;
+
+/// Lives on one runtime, which has that name.
+type Life = (&'static str, fn(Job));
+
+/// What is done on each runtime.
+enum Job {
+    /// A server, and a user with the runtime's name.
+    Site(Site),
+    /// A server, and its part of the members of one room.
+    Crowd(Crowd),
+}
+
+impl Job {
+    fn live<N: Network>(self, runtime: N) {
+        match self {
+            Self::Site(site) => runtime.clone().block_on(site.act(runtime)),
+            Self::Crowd(crowd) => runtime.clone().block_on(crowd.act(runtime)),
+        }
+    }
+}
 
 /// A life on each runtime.
 const LIVES: &[Life] = &[
     #[cfg(feature = "tokio")]
-    ("tokio", |site| {
+    ("tokio", |job| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let handle = runtime.handle().clone();
-        site.live(chinwag::tokio::Runtime::from(handle));
+        job.live(chinwag::tokio::Runtime::from(handle));
     }),
     #[cfg(feature = "async-std")]
-    ("async-std", |site| {
-        site.live(chinwag::async_std::Runtime::current());
+    ("async-std", |job| {
+        job.live(chinwag::async_std::Runtime::current());
     }),
     #[cfg(feature = "smol")]
-    ("smol", |site| site.live(chinwag::smol::Runtime::current())),
+    ("smol", |job| job.live(chinwag::smol::Runtime::current())),
     #[cfg(all(feature = "threads", unix))]
-    ("threads", |site| {
-        site.live(chinwag::threads::Runtime::current());
+    ("threads", |job| {
+        job.live(chinwag::threads::Runtime::current());
     }),
 ];
 
@@ -77,18 +103,26 @@ fn live_together(leaver: usize) {
     let hub = chinwag_testkit::unthrottled().build();
     let all_are_there = Arc::new(Barrier::new(LIVES.len()));
     let addrs: Arc<[OnceLock<SocketAddr>]> = LIVES.iter().map(|_| OnceLock::new()).collect();
-    let (tell, ends) = sync_channel(LIVES.len());
-    for (index, (_, life)) in LIVES.iter().enumerate() {
-        let site = Site {
+    on_all(|index| {
+        Job::Site(Site {
             index,
             leaver,
             hub: hub.clone(),
             addrs: addrs.clone(),
             all_are_there: all_are_there.clone(),
-        };
-        let tell = tell.clone();
+        })
+    });
+    assert_eq!(hub.connections(), 0);
+    assert!(hub.users().is_empty());
+}
+
+/// Does a job on each runtime, all at once, and waits for all of them.
+fn on_all(job: impl Fn(usize) -> Job) {
+    let (tell, ends) = sync_channel(LIVES.len());
+    for (index, (_, life)) in LIVES.iter().enumerate() {
+        let (tell, job) = (tell.clone(), job(index));
         thread::spawn(move || {
-            let end = catch_unwind(AssertUnwindSafe(|| life(site)));
+            let end = catch_unwind(AssertUnwindSafe(|| life(job)));
             // Nobody listens if another has failed.
             let _ = tell.send(end);
         });
@@ -97,8 +131,6 @@ fn live_together(leaver: usize) {
         let end: Result<(), Box<dyn Any + Send>> = ends.recv_timeout(LIMIT).expect("this hangs");
         end.unwrap_or_else(|panic| resume_unwind(panic));
     }
-    assert_eq!(hub.connections(), 0);
-    assert!(hub.users().is_empty());
 }
 
 /// What a runtime has to do with the others.
@@ -113,10 +145,6 @@ struct Site {
 }
 
 impl Site {
-    fn live<N: Network>(self, runtime: N) {
-        runtime.clone().block_on(self.act(runtime));
-    }
-
     async fn act<N: Network>(self, runtime: N) {
         let all_are_there = self.all_are_there;
         let everyone: Vec<&str> = LIVES.iter().map(|(name, _)| *name).collect();
@@ -244,4 +272,174 @@ async fn talk<Io: AsyncRead + AsyncWrite + Unpin>(
 async fn leave<Io: AsyncRead + AsyncWrite + Unpin>(mut user: Peer<Io>) {
     user.ask("quit", "bye").await;
     user.is_closed().await;
+}
+
+/// Publishers on every runtime talk in one room as fast as they can: what all members hear, on whatever runtime
+/// and within the program, is the same to the last byte, complete, and in each publisher's own order.
+#[test]
+fn one_room_on_every_runtime() {
+    // On a busy machine a reader may take its time.
+    let timeouts = Timeouts::builder().patience(LIMIT).build().unwrap();
+    let hub = chinwag_testkit::unthrottled().timeouts(timeouts).build();
+    let mut inside = hub.connect("inside").unwrap();
+    inside.join("#room").unwrap();
+    let (tell, told) = sync_channel(1);
+    thread::spawn(move || {
+        let log = catch_unwind(AssertUnwindSafe(|| smol::block_on(follow(inside))));
+        let _ = tell.send(log);
+    });
+    let all_are_there = Arc::new(Barrier::new(LIVES.len()));
+    let logs = Arc::default();
+    on_all(|index| {
+        Job::Crowd(Crowd {
+            index,
+            hub: hub.clone(),
+            all_are_there: all_are_there.clone(),
+            logs: Arc::clone(&logs),
+        })
+    });
+    let followed = told.recv_timeout(LIMIT).expect("this hangs");
+    let (expected, _inside) = followed.unwrap_or_else(|panic| resume_unwind(panic));
+    let logs = logs.lock().unwrap();
+    assert_eq!(logs.len(), READERS + PUBLISHERS);
+    for log in &*logs {
+        assert_eq!(*log, expected, "not what was heard within the program");
+    }
+    assert_eq!(hub.stats().missed + hub.stats().slow, 0);
+    assert_eq!(hub.connections(), 0);
+}
+
+/// The part of one room that is on one runtime.
+struct Crowd {
+    index: usize,
+    hub: Hub,
+    all_are_there: Arc<Barrier>,
+    /// What each member has heard.
+    logs: Arc<Mutex<Vec<Log>>>,
+}
+
+impl Crowd {
+    async fn act<N: Network>(self, runtime: N) {
+        let (addr, stop, ended) = serve(&runtime, self.hub).await;
+        let mut members = Vec::new();
+        for i in (0..PUBLISHERS + READERS)
+            .skip(self.index)
+            .step_by(LIVES.len())
+        {
+            let name = match i < PUBLISHERS {
+                true => format!("publisher{i}"),
+                false => format!("reader{i}"),
+            };
+            let mut member = Peer::registered(connect::<N>(addr).await, &name).await;
+            member.ask("join,#room", "ack").await;
+            members.push((member, i < PUBLISHERS));
+        }
+        self.all_are_there.wait().await;
+        for (member, _) in &mut members {
+            member.say("ping").await;
+            // Who has come meanwhile.
+            while member.line().await != "pong" {}
+        }
+        self.all_are_there.wait().await;
+
+        let all = PUBLISHERS * PUBLISHED;
+        let mut lives = Vec::new();
+        for (member, is_publisher) in members {
+            let count = if is_publisher { PUBLISHED } else { 0 };
+            let (tell, told) = oneshot::channel();
+            let life = async move {
+                // Nobody listens if the test has failed.
+                let _ = tell.send(hear(member.into_inner(), count, all).await);
+            };
+            runtime.spawn(life).unwrap();
+            lives.push(told);
+        }
+        let mut heard = Vec::new();
+        for life in join_all(lives).await {
+            let (log, io) = life.expect("it hears everything");
+            self.logs.lock().unwrap().push(log);
+            heard.push(io);
+        }
+        // Nobody leaves before all have heard everything.
+        self.all_are_there.wait().await;
+        drop(heard);
+        drop(stop);
+        ended.await.unwrap();
+    }
+}
+
+/// What somebody has heard: how many lines, and a hash of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Log {
+    lines: usize,
+    hash: u64,
+}
+
+impl Log {
+    /// FNV-1a.
+    const EMPTY: Self = Self {
+        lines: 0,
+        hash: 0xcbf2_9ce4_8422_2325,
+    };
+
+    fn add(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            self.lines += usize::from(byte == b'\n');
+        }
+    }
+}
+
+/// Publishes `count` messages, while it hears `all` lines.
+async fn hear<Io: AsyncRead + AsyncWrite + Unpin>(io: Io, count: usize, all: usize) -> (Log, Io) {
+    let (mut reading, mut writing) = io.split();
+    let publish = async {
+        let mut lines = String::new();
+        for n in 0..count {
+            writeln!(lines, "say,#room,{n}").unwrap();
+        }
+        writing.write_all(lines.as_bytes()).await.unwrap();
+    };
+    let read = async {
+        let mut log = Log::EMPTY;
+        let mut bytes = vec![0; 16 * 1024];
+        while log.lines < all {
+            let count = reading.read(&mut bytes).await.unwrap();
+            assert!(count > 0, "closed after {} lines", log.lines);
+            log.add(&bytes[..count]);
+        }
+        log
+    };
+    let ((), log) = join(publish, read).await;
+    (log, reading.reunite(writing).unwrap())
+}
+
+/// Hears, within the program, what everybody says: without gaps, and each in their own order.
+async fn follow(mut user: LocalUser) -> (Log, LocalUser) {
+    let mut log = Log::EMPTY;
+    let mut next = [0; PUBLISHERS];
+    // It is asserted at the end: who leaves early takes the others along, who then only hang.
+    let mut wrong = Vec::new();
+    while log.lines < PUBLISHERS * PUBLISHED {
+        match user.next().await.unwrap() {
+            Event::Said {
+                room,
+                seq,
+                from: Some(from),
+                text,
+            } => {
+                log.add(format!("{room} {from} says {text}\n").as_bytes());
+                let publisher: usize = from.as_str()["publisher".len()..].parse().unwrap();
+                if seq != log.lines as u64 || text.parse() != Ok(next[publisher]) {
+                    wrong.push((seq, from, text));
+                }
+                next[publisher] += 1;
+            }
+            Event::Joined { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(wrong.first(), None, "{} are in no order", wrong.len());
+    assert_eq!(next, [PUBLISHED; PUBLISHERS]);
+    (log, user)
 }

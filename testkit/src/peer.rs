@@ -98,6 +98,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Peer<Io> {
         self.io
     }
 
+    /// The stream, and what was read from it and not yet taken.
+    pub fn into_parts(self) -> (Io, Vec<u8>) {
+        (self.io, self.unread)
+    }
+
     /// Reads once. `false` at the end.
     async fn read(&mut self) -> bool {
         let mut buf = [0; 4096];

@@ -13,10 +13,12 @@ mod chat;
 mod faults;
 mod hooks;
 mod line;
+mod local;
 mod presence;
 mod rates;
 mod rooms;
 mod seed;
+mod shutdown;
 mod slow;
 
 /// A hub that takes whatever comes, as fast as it comes.

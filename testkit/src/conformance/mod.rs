@@ -12,6 +12,7 @@
 mod cases;
 mod chat;
 mod harness;
+mod rooms;
 mod run;
 mod sockets;
 mod watched;
@@ -20,6 +21,7 @@ pub use cases::*;
 #[cfg(unix)]
 pub use harness::Unix;
 pub use harness::{Harness, Memory, Resources, Tcp};
+pub use rooms::*;
 pub use run::{TIME_LIMIT, alone, in_time, run};
 pub use sockets::*;
 
@@ -85,6 +87,14 @@ macro_rules! conformance {
             one_connection_too_many_is_told
             one_of_a_thousand_gets_the_name
             servers_on_two_runtimes_share_a_hub
+            a_room_has_one_order
+            a_stuck_member_costs_the_others_nothing
+            presence_is_told_once
+            an_in_process_user_is_a_member_like_others
+            a_check_of_names_harms_nobody_else
+            a_thread_of_the_program_reaches_everybody
+            closing_a_hub_ends_everything
+            a_handle_ends_its_own_server
         );
         $crate::conformance!(@alone $harnesses;
             accept_survives_the_open_file_limit
@@ -118,7 +128,11 @@ mod tests {
     #[test]
     fn every_case_is_listed() {
         let list = include_str!("mod.rs");
-        for cases in [include_str!("cases.rs"), include_str!("sockets.rs")] {
+        for cases in [
+            include_str!("cases.rs"),
+            include_str!("rooms.rs"),
+            include_str!("sockets.rs"),
+        ] {
             let names = cases.split("\npub async fn ").skip(1);
             let names: Vec<_> = names.map(|case| case.split('<').next().unwrap()).collect();
             assert!(names.len() > 2);
