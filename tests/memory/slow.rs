@@ -235,6 +235,30 @@ fn a_healthy_reader_in_a_room_is_never_cut_because_many_talk_at_once() {
     );
 }
 
+/// A message that takes the mailbox of somebody who sleeps past its mark wakes them as any other does.
+#[test]
+fn a_large_message_wakes_its_reader() {
+    let small = || {
+        let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
+        crate::unthrottled_with(|hub| hub.limits(limits))
+    };
+    Chat::run(small, async |chat| {
+        let mut ada = in_room(chat.line(), "ada").await;
+        let mut bob = in_room(chat.line(), "bob").await;
+        ada.hears("#a bob joined").await;
+        chat.rt.settle().await;
+        let from = chat.rt.elapsed();
+        let text = "x".repeat(3000);
+        ada.say(&format!("chat,bob,{text}")).await;
+        bob.hears(&format!("ada says {text}")).await;
+        bob.say(&format!("say,#a,{text}")).await;
+        for peer in [&mut ada, &mut bob] {
+            peer.hears(&format!("#a bob says {text}")).await;
+        }
+        assert!(chat.rt.elapsed() - from < Duration::from_millis(1));
+    });
+}
+
 /// Whoever has caught up is served like before.
 async fn talk_again(talker: &mut MemoryPeer, stuck: &mut MemoryPeer, healthy: &mut MemoryPeer) {
     let listen = async |peer: &mut MemoryPeer| {

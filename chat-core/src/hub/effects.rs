@@ -12,9 +12,25 @@ pub(crate) struct Effects {
     wakes: Vec<Waker>,
     /// For whose sake the one who acts should hold back.
     pub(crate) behind: Vec<Arc<Mailbox>>,
+    /// The mailbox of the in-process user who acts. They do not hold back for it: nobody but they themselves can
+    /// empty it.
+    own: Option<Arc<Mailbox>>,
 }
 
 impl Effects {
+    /// For an in-process user.
+    pub(crate) fn of(own: &Arc<Mailbox>) -> Self {
+        let mut effects = Self::default();
+        effects.own = Some(own.clone());
+        effects
+    }
+
+    /// Whether `mailbox` is one to hold back for.
+    pub(crate) fn minds(&self, mailbox: &Arc<Mailbox>) -> bool {
+        let own = self.own.as_ref();
+        own.is_none_or(|own| !Arc::ptr_eq(own, mailbox))
+    }
+
     /// Wakes the tasks.
     pub(crate) fn wake(&mut self) {
         for task in self.wakes.drain(..) {

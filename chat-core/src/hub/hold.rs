@@ -69,11 +69,11 @@ impl HoldBack {
         let recently = now.checked_sub(self.patience.saturating_mul(PATIENCES));
         let recently = recently.unwrap_or(now);
         let over = self.at_most <= now;
-        self.mailboxes.retain(|(mailbox, hold)| {
+        self.mailboxes.retain_mut(|(mailbox, hold)| {
             if !mailbox.holds(*hold) {
                 return false;
             }
-            let goes_on = !over && mailbox.is_read(recently);
+            let goes_on = !over && mailbox.is_read(recently, hold);
             if !goes_on {
                 wake_all(mailbox.lose_patience());
             }

@@ -362,7 +362,7 @@ impl LocalUser {
         }
         let now = self.hub.inner.now();
         self.seat.touch(now);
-        let mut effects = Effects::default();
+        let mut effects = Effects::of(self.seat.mailbox());
         loop {
             match act(&mut self.seat, &mut effects) {
                 Ok(done) => return Ok(done),
@@ -402,7 +402,11 @@ impl Stream for LocalUser {
             if !taken.is_empty() {
                 user.taken = taken.into_iter();
             } else if let Some(reason) = closed {
-                user.seat.quit(QuitReason::Closed, &mut Effects::default());
+                let why = match reason {
+                    CloseReason::Shutdown => QuitReason::Shutdown,
+                    _ => QuitReason::Closed,
+                };
+                user.seat.quit(why, &mut Effects::default());
                 user.over = true;
                 match reason {
                     CloseReason::Replaced => return Poll::Ready(Some(replaced())),

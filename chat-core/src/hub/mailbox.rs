@@ -52,6 +52,8 @@ struct State {
     reader: Option<Waker>,
     /// Whether `reader` wants to know of events; it always wants to know of the end.
     wants_events: bool,
+    /// How often something was taken out.
+    takes: u64,
     /// When the peer last took bytes from a socket that then was full again.
     last_read: Option<Instant>,
     /// Mailboxes of the connections that hold back for this one.
@@ -218,6 +220,7 @@ impl Mailbox {
             into.push(item);
         }
         state.bytes -= taken;
+        state.takes += u64::from(taken > 0);
         state.refused &= taken == 0;
         if state.queue.is_empty() && state.queue.capacity() > Self::IDLE_EVENTS {
             state.queue = VecDeque::new();
@@ -298,9 +301,12 @@ impl Mailbox {
     }
 
     /// Whether its reader is merely slow: it has taken something since `since`, or its task is about to see
-    /// whether it does.
-    pub(crate) fn is_read(&self, since: Instant) -> bool {
+    /// whether it does. A program's has taken something since this was asked before.
+    pub(crate) fn is_read(&self, since: Instant, hold: &mut Hold) -> bool {
         let state = self.lock();
+        if self.of == Reader::Program {
+            return mem::replace(&mut hold.takes, state.takes) != state.takes;
+        }
         let stands_still = state.reader.is_some() && !state.wants_events;
         !stands_still || state.last_read.is_some_and(|last_read| last_read >= since)
     }
@@ -313,12 +319,15 @@ impl Mailbox {
             return None;
         }
         state.waiting.push(me.clone());
-        Some(Hold(state.releases))
+        Some(Hold {
+            release: state.releases,
+            takes: state.takes,
+        })
     }
 
     /// Whether those who began to hold back when `hold` did must still do so.
     pub(crate) fn holds(&self, hold: Hold) -> bool {
-        self.lock().releases == hold.0
+        self.lock().releases == hold.release
     }
 
     /// Says that somebody held back for long enough. Everyone who still does may go on.
@@ -370,7 +379,12 @@ impl Mailbox {
 
 /// When somebody began to hold back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Hold(u64);
+pub(crate) struct Hold {
+    /// The release that ends it.
+    release: u64,
+    /// How often something had been taken out.
+    takes: u64,
+}
 
 /// Wakes the tasks of connections that held back.
 pub(crate) fn wake_all(talkers: Vec<Arc<Mailbox>>) {

@@ -424,8 +424,14 @@ impl RoomState {
             self.behind = Vec::new();
             return Ok(());
         }
-        effects.behind.extend_from_slice(&self.behind);
-        Err(Stop::Held)
+        let before = effects.behind.len();
+        let behind = self.behind.iter().filter(|mailbox| effects.minds(mailbox));
+        let behind: Vec<_> = behind.cloned().collect();
+        effects.behind.extend(behind);
+        match effects.behind.len() > before {
+            true => Err(Stop::Held),
+            false => Ok(()),
+        }
     }
 
     /// Tells all members, but not the connection `except`.
@@ -498,7 +504,6 @@ fn insert(names: &mut HashSet<UserName>, name: UserName, max: usize) -> Result<(
 mod tests {
     use futures::{FutureExt, StreamExt};
 
-    use super::*;
     use crate::{Hub, TakenName};
 
     /// Otherwise a user who comes and goes on a second connection would make the room grow.
