@@ -57,7 +57,7 @@ impl Drop for Place {
     }
 }
 
-/// The open connections of one server, so that they can be told to end.
+/// The open connections of one server, or the in-process users of a hub, so that they can be told to end.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     state: Mutex<ConnectionsState>,

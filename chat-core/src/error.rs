@@ -1,4 +1,4 @@
-//! What can go wrong, apart from a peer's mistakes: those are answered, not returned.
+//! What can go wrong.
 
 use thiserror::Error;
 
@@ -28,7 +28,7 @@ pub enum HubError {
     NameTaken,
     /// That text cannot be a name.
     #[error(transparent)]
-    BadName(NameError),
+    BadName(#[from] NameError),
     /// Nobody has that name.
     #[error("nobody has that name")]
     NoSuchUser,
@@ -71,7 +71,7 @@ pub enum HubError {
     /// The room has as many bans, or invitations, as it may.
     #[error("the room has {0} names on that list, and takes no more")]
     TooManyNames(usize),
-    /// A topic, a reason or an away text has more bytes than that.
+    /// A message, a topic, a reason or an away text has more bytes than that.
     #[error("that text has at most {0} bytes")]
     TextTooLong(usize),
     /// Readers are behind, and nobody was told anything: try again after
@@ -113,11 +113,5 @@ fn those_who_may(role: Role) -> &'static str {
         Role::Owner => "owners",
         Role::Moderator => "moderators and owners",
         Role::Member => "members",
-    }
-}
-
-impl From<NameError> for HubError {
-    fn from(error: NameError) -> Self {
-        Self::BadName(error)
     }
 }

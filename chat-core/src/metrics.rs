@@ -30,8 +30,10 @@ pub(crate) async fn record<R: Runtime>(hub: &Hub, runtime: &R) {
 
 impl Recorded {
     /// Records what has changed since the last time.
-    pub(crate) fn record(&self, now: Stats) {
+    pub(crate) fn record(&self, now: impl FnOnce() -> Stats) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at under the lock, so that nobody records what is older.
+        let now = now();
         let change = |now: usize, last: usize| now as f64 - last as f64;
         gauge!("chinwag_connections").increment(change(now.connections, last.connections));
         gauge!("chinwag_users").increment(change(now.users, last.users));

@@ -11,7 +11,7 @@ use std::{
 
 use chinwag::{
     Addr, Admission, Authenticator, Claim, Denied, Hub, Moment, Policy, QuitReason, RoomName,
-    Sleep, SlowReader, UserName, Verb, Verdict, async_trait,
+    Sleep, SlowReader, TakenName, UserName, Verb, Verdict, async_trait,
 };
 use chinwag_testkit::VirtualRuntime;
 
@@ -359,6 +359,176 @@ fn who_floods_while_a_hook_is_awaited_is_not_read() {
         let ended = futures::future::select(write, patience).await;
         assert!(matches!(ended, futures::future::Either::Right(_)));
     });
+}
+
+/// Asked whether it wants to be asked, it panics.
+#[test]
+fn a_policy_that_panics_at_once_costs_one_request() {
+    struct Hasty(Moment);
+
+    #[async_trait]
+    impl Policy for Hasty {
+        fn wants(&self, moment: Moment) -> bool {
+            assert_ne!(moment, self.0, "on purpose");
+            false
+        }
+    }
+
+    let hub = |moment| Hub::builder().policy(Hasty(moment)).build();
+    Chat::run(
+        || hub(Moment::Join),
+        async |chat| {
+            let mut ada = chat.user("ada").await;
+            ada.ask("join,#a", "error,unavailable,the check has failed")
+                .await;
+            ada.ask("ping", "pong").await;
+            assert_eq!(chat.rt.panics(), 0);
+        },
+    );
+    Chat::run(
+        || hub(Moment::Connect),
+        async |chat| {
+            for _ in 0..3 {
+                let mut ada = chat.line();
+                ada.hears("error,unavailable,the check has failed").await;
+                ada.is_closed().await;
+            }
+            assert_eq!(chat.rt.panics(), 0);
+        },
+    );
+}
+
+/// Its future panics when it is dropped.
+#[test]
+fn a_hook_that_panics_when_it_is_given_up_costs_nothing_more() {
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
+    struct Fused;
+
+    #[async_trait]
+    impl Authenticator for Fused {
+        async fn authenticate(&self, _: Claim<'_>) -> Result<(), Denied> {
+            let _bomb = Bomb;
+            pending().await
+        }
+    }
+
+    Chat::run(
+        || Hub::builder().authenticator(Fused).build(),
+        async |chat| {
+            let mut ada = chat.line();
+            ada.ask("register,ada", "error,unavailable,the check took too long")
+                .await;
+            ada.ask("ping", "pong").await;
+            ada.say("register,ada").await;
+            ada.done_sending().await;
+            ada.hears("error,unavailable,given up: *").await;
+            assert_eq!(chat.rt.panics(), 0);
+        },
+    );
+}
+
+/// What was allowed goes out under the name that its sender has by then.
+#[test]
+fn a_message_that_waited_has_its_senders_name() {
+    Chat::run_with(
+        |rt| {
+            struct Slow(VirtualRuntime);
+
+            #[async_trait]
+            impl Policy for Slow {
+                async fn direct(
+                    &self,
+                    _: &UserName,
+                    _: &UserName,
+                    _: &str,
+                ) -> Result<Verdict, Denied> {
+                    self.0.sleep(Duration::from_secs(5)).await;
+                    Ok(Verdict::Allow)
+                }
+            }
+
+            let hub = Hub::builder().taken_name(TakenName::Share);
+            (hub.policy(Slow(rt.clone())).build(), ())
+        },
+        async |chat, ()| {
+            let mut bob = chat.user("bob").await;
+            let mut desk = chat.user("ada").await;
+            let mut phone = chat.user("ada").await;
+            desk.say("chat,bob,it is me").await;
+            chat.rt.sleep(Duration::from_secs(1)).await;
+            phone.ask("register,countess", "ack").await;
+            let mut stranger = chat.user("ada").await;
+            bob.hears("countess says it is me").await;
+            stranger.ask("ping", "pong").await;
+        },
+    );
+}
+
+/// One who is let in without rates is one without rates.
+#[test]
+fn a_policy_may_free_a_connection_from_rates() {
+    struct Free;
+
+    #[async_trait]
+    impl Policy for Free {
+        fn wants(&self, moment: Moment) -> bool {
+            moment == Moment::Connect
+        }
+
+        async fn connect(&self, _: &Addr) -> Result<Admission, Denied> {
+            Ok(Admission::default().unthrottled())
+        }
+    }
+
+    Chat::run(
+        || Hub::builder().policy(Free).build(),
+        async |chat| {
+            let mut ada = chat.user("ada").await;
+            ada.send("ping\n".repeat(1000)).await;
+            for _ in 0..1000 {
+                ada.hears("pong").await;
+            }
+        },
+    );
+}
+
+/// Nobody is told of the end of a connection that never was let in.
+#[test]
+fn who_is_turned_away_is_not_disconnected() {
+    Chat::run_with(
+        |rt| {
+            let log = Arc::<Mutex<Vec<String>>>::default();
+            let keeper = Keeper {
+                rt: rt.clone(),
+                log: log.clone(),
+            };
+            let limits = chinwag::Limits::builder()
+                .max_connections(1)
+                .build()
+                .unwrap();
+            (Hub::builder().limits(limits).policy(keeper).build(), log)
+        },
+        async |chat, log| {
+            let mut ada = chat.user("ada").await;
+            for _ in 0..3 {
+                let mut late = chat.line();
+                late.hears("error,full,*").await;
+                late.is_closed().await;
+            }
+            ada.ask("quit", "bye").await;
+            drop(ada);
+            chat.rt.sleep(Duration::from_secs(5)).await;
+            let log = log.lock().unwrap().clone();
+            assert_eq!(log, ["connect", "ada disconnected: closed"]);
+        },
+    );
 }
 
 #[test]

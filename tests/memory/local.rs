@@ -133,7 +133,7 @@ fn who_is_replaced_is_over() {
         user.join("#a").unwrap();
     }
     let new = hub.connect("Bot").unwrap();
-    assert_eq!(heard(&mut old), ["(end)"]);
+    assert_eq!(heard(&mut old), ["error,replaced", "(end)"]);
     assert_eq!(old.say("#a", "but"), Err(HubError::Closed));
     drop(old);
     assert_eq!(heard(&mut ada), ["#a bot joined", "bot quit replaced"]);

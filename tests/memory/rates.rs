@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use chinwag::{Addr, Hub, Rate, Rates, Runtime, Server, wire::Line};
+use chinwag::{Addr, Hub, Rate, Rates, Server, wire::Line};
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
 
 use crate::chat::Chat;
@@ -151,7 +151,6 @@ fn crowd(
         server.run_until(test, rt.clone()).await.unwrap();
     };
     rt.block_on(run);
-    let _ = rt.now();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chinwag::{Hub, HubError, Server, ServerHandle, Timeouts, wire::Line};
+use chinwag::{Event, Hub, HubError, Server, ServerHandle, Timeouts, wire::Line};
 use chinwag_testkit::{Link, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 use futures::{
     FutureExt, StreamExt,
@@ -118,6 +118,7 @@ fn closing_a_hub_ends_its_servers_and_its_users() {
 
         // What was sent before is heard; then it is over.
         assert!(bot.next().await.is_some());
+        assert_eq!(bot.next().await, Some(Event::Bye));
         assert_eq!(bot.next().await, None);
         assert_eq!(bot.next().await, None);
         assert_eq!(bot.name(), None);

@@ -92,7 +92,8 @@ fn disconnect_ends_it_with_the_number_that_was_lost() {
     assert!(hub.users().is_empty());
     assert!(hub.rooms().is_empty());
     let stats = hub.stats();
-    assert_eq!((stats.slow, stats.lost, stats.delivered), (1, 10, 0));
+    // The eleventh found no room, and then there was no reader any more.
+    assert_eq!((stats.slow, stats.lost, stats.delivered), (1, 11, 0));
 }
 
 /// Sends as fast as it can, and reads what comes back.
@@ -256,6 +257,58 @@ fn a_large_message_wakes_its_reader() {
             peer.hears(&format!("#a bob says {text}")).await;
         }
         assert!(chat.rt.elapsed() - from < Duration::from_millis(1));
+    });
+}
+
+/// Nobody is slow who has had no chance to read: fifty rooms that talk at once, with the default bounds.
+#[test]
+fn a_healthy_reader_of_many_rooms_is_not_cut() {
+    Chat::run(
+        || crate::unthrottled_with(|hub| hub),
+        async |chat| {
+            let mut reader = chat.user("reader").await;
+            let mut talkers = Vec::new();
+            for i in 0..50 {
+                reader.ask(&format!("join,#{i}"), "ack").await;
+                let mut talker = chat.user(&format!("talker{i}")).await;
+                talker.ask(&format!("join,#{i}"), "ack").await;
+                reader.hears(&format!("#{i} talker{i} joined")).await;
+                talkers.push(talker);
+            }
+            let text = "x".repeat(4000);
+            for (i, talker) in talkers.iter_mut().enumerate() {
+                let line = format!("say,#{i},{text}\n");
+                talker.send(line.repeat(3)).await;
+            }
+            for _ in 0..150 {
+                let line = reader.line().await;
+                assert!(line.ends_with(&text), "{line}");
+            }
+            reader.ask("ping", "pong").await;
+        },
+    );
+}
+
+/// A mailbox that is smaller than a line takes one line behind another all the same.
+#[test]
+fn a_small_line_and_a_large_one_cut_nobody() {
+    let small = || {
+        let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
+        crate::unthrottled_with(|hub| hub.limits(limits))
+    };
+    Chat::run(small, async |chat| {
+        let mut ada = in_room(chat.line(), "ada").await;
+        let mut bob = in_room(chat.line(), "bob").await;
+        ada.hears("#a bob joined").await;
+        let text = "x".repeat(4000);
+        ada.say(&format!("say,#a,small\nsay,#a,{text}\nsay,#a,small"))
+            .await;
+        for peer in [&mut ada, &mut bob] {
+            peer.hears("#a ada says small").await;
+            peer.hears(&format!("#a ada says {text}")).await;
+            peer.hears("#a ada says small").await;
+        }
+        assert_eq!(chat.hub.stats().slow, 0);
     });
 }
 

@@ -42,7 +42,7 @@ impl Effects {
         self.wakes.extend(task);
     }
 
-    /// Pushes `item` to `mailbox`. `false` if it did not go in and should be pushed again later.
+    /// Pushes `item` to `mailbox`, and keeps what is to be done about it.
     pub(crate) fn push(&mut self, mailbox: &Arc<Mailbox>, item: Item, manner: Manner) -> Told {
         match mailbox.push(item, manner) {
             Pushed::Queued(wake) => {

@@ -11,6 +11,7 @@ use crate::rt::deadline_after;
 /// For whose sake a talker holds back, and until when.
 #[derive(Debug)]
 pub(crate) struct HoldBack {
+    talker: Arc<Mailbox>,
     mailboxes: Vec<(Arc<Mailbox>, Hold)>,
     patience: Duration,
     /// When it is looked at again.
@@ -42,6 +43,7 @@ impl HoldBack {
             }
         }
         (!mailboxes.is_empty()).then(|| Self {
+            talker: talker.clone(),
             mailboxes,
             patience,
             until,
@@ -81,5 +83,15 @@ impl HoldBack {
         });
         self.until = deadline_after(now, self.patience);
         !self.mailboxes.is_empty()
+    }
+}
+
+impl Drop for HoldBack {
+    fn drop(&mut self) {
+        for (mailbox, hold) in &self.mailboxes {
+            if mailbox.holds(*hold) {
+                mailbox.forget(&self.talker);
+            }
+        }
     }
 }

@@ -36,6 +36,8 @@ use crate::{
 /// [`Event::Missed`] says so. The stream ends when the user was put out of the chat, or replaced, or the hub was
 /// closed; its last event, an [`Event::Error`] or [`Event::Bye`], says which.
 ///
+/// Once the stream is about to end, every method fails with [`HubError::Closed`].
+///
 /// Nobody on a socket can take over its name, whatever [`TakenName`](crate::TakenName) says.
 ///
 /// When others read more slowly than it talks, talking fails with [`HubError::Busy`], and nobody is told
@@ -129,7 +131,7 @@ impl LocalUserBuilder {
 const BATCH: usize = 16 * 1024;
 
 impl LocalUser {
-    /// The name.
+    /// The name; `None` once the stream has ended.
     ///
     /// With [`TakenName::Share`](crate::TakenName::Share), another connection of the same user may have
     /// changed it since the last call of another method.
@@ -409,6 +411,7 @@ impl Stream for LocalUser {
                 user.seat.quit(why, &mut Effects::default());
                 user.over = true;
                 match reason {
+                    CloseReason::Kicked => return Poll::Ready(user.seat.mailbox().last_word()),
                     CloseReason::Replaced => return Poll::Ready(Some(replaced())),
                     CloseReason::Shutdown => return Poll::Ready(Some(Event::Bye)),
                     _ => {}

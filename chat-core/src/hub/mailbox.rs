@@ -19,9 +19,10 @@ use crate::{
 /// under the lock: what must be woken is handed to the caller.
 ///
 /// Three marks matter. Above half of the limit a pusher is asked to hold back, see [`Pushed::Above`]. Above
-/// three quarters it has to, and to try again, if it can: what must be pushed at once still goes in. At the
-/// limit, or once somebody has held back for as long as anybody has to, the reader is too slow, and the
-/// [`SlowReader`] policy says what becomes of it.
+/// three quarters it has to, and to try again, if it can. What others have been told already goes in all the
+/// same, up to [`URGENT`](Self::URGENT) times the limit: a reader is not slow because fifty rooms talk at once,
+/// or a thousand people leave, before its task has come to run. Once somebody has held back for as long as
+/// anybody has to, the limit is the limit, and the [`SlowReader`] policy says what becomes of the reader.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     limit: usize,
@@ -64,6 +65,7 @@ struct State {
     /// been below the mark.
     impatient: bool,
     closed: Option<CloseReason>,
+    last_word: Option<Box<Event>>,
 }
 
 /// Something that waits in a mailbox.
@@ -122,6 +124,8 @@ pub(crate) enum Manner {
     Patient,
     /// It cannot: somebody has left, or others have been told already.
     Urgent,
+    /// It will not: it is the program, which waits for nobody that does not read.
+    Program,
 }
 
 /// What became of an event that was pushed.
@@ -165,15 +169,20 @@ impl Mailbox {
             return Pushed::Closed;
         }
         if !state.queue.is_empty() {
-            let room_for_patient = self.limit / 4 * 3;
-            if !state.impatient
-                && manner == Manner::Patient
-                && state.bytes + cost > room_for_patient
-            {
-                state.refused = true;
-                return Pushed::NoRoom;
-            }
-            if state.bytes + cost > self.limit {
+            let has_room = match manner {
+                Manner::Patient if !state.impatient => {
+                    if state.bytes + cost > self.limit / 4 * 3 {
+                        state.refused = true;
+                        return Pushed::NoRoom;
+                    }
+                    true
+                }
+                Manner::Urgent if !state.impatient => {
+                    state.bytes < self.limit.saturating_mul(Self::URGENT)
+                }
+                _ => state.bytes + cost <= self.limit,
+            };
+            if !has_room {
                 match state.policy {
                     SlowReader::DropOldest => state.drop_oldest(self.limit.saturating_sub(cost)),
                     SlowReader::DropNewest => {
@@ -181,6 +190,7 @@ impl Mailbox {
                         return Pushed::Queued(None);
                     }
                     SlowReader::Disconnect => {
+                        state.missed += 1;
                         return Pushed::Overflow(state.close(CloseReason::Overflow));
                     }
                 }
@@ -289,15 +299,20 @@ impl Mailbox {
             return false;
         }
         state.wants_events = wants_events;
-        state.reader = Some(task.clone());
+        let before = state.reader.replace(task.clone());
+        // To drop a task may be to drop whoever is told of it.
+        drop(state);
+        drop(before);
         true
     }
 
     /// Forgets the task, which is awake and will look for itself.
     pub(crate) fn awake(&self) -> Option<CloseReason> {
         let mut state = self.lock();
-        state.reader = None;
-        state.closed
+        let (before, closed) = (state.reader.take(), state.closed);
+        drop(state);
+        drop(before);
+        closed
     }
 
     /// Whether its reader is merely slow: it has taken something since `since`, or its task is about to see
@@ -327,7 +342,15 @@ impl Mailbox {
 
     /// Whether those who began to hold back when `hold` did must still do so.
     pub(crate) fn holds(&self, hold: Hold) -> bool {
-        self.lock().releases == hold.release
+        let state = self.lock();
+        state.releases == hold.release && state.closed.is_none()
+    }
+
+    /// Says that `me` does not hold back any more.
+    pub(crate) fn forget(&self, me: &Arc<Mailbox>) {
+        self.lock()
+            .waiting
+            .retain(|waiting| !Arc::ptr_eq(waiting, me));
     }
 
     /// Says that somebody held back for long enough. Everyone who still does may go on.
@@ -340,6 +363,20 @@ impl Mailbox {
     /// The task of the connection, if it sleeps, to be woken whether it wants events or not.
     pub(crate) fn wake(&self) -> Option<Waker> {
         self.lock().reader.take()
+    }
+
+    /// Closes the mailbox of somebody who is put out, with what they are told last.
+    pub(crate) fn kick(&self, last_word: Event) -> Option<Waker> {
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            state.last_word = Some(Box::new(last_word));
+        }
+        state.close(CloseReason::Kicked)
+    }
+
+    /// What somebody who was put out is told last.
+    pub(crate) fn last_word(&self) -> Option<Event> {
+        self.lock().last_word.take().map(|word| *word)
     }
 
     /// Closes the mailbox: no further event comes in. What is queued stays until it is taken.
@@ -361,8 +398,15 @@ impl Mailbox {
         let missed = mem::take(&mut state.missed);
         let waiting = state.release();
         drop(state);
-        (events.len() as u64 + missed, waiting)
+        let count = |item: &Item| match item.event() {
+            Event::Missed { count } => *count,
+            _ => 1,
+        };
+        (events.iter().map(count).sum::<u64>() + missed, waiting)
     }
+
+    /// How many times the limit may wait of what nobody can be held back for.
+    const URGENT: usize = 4;
 
     /// How large a queue an idle connection may keep; a larger one is given back when it has drained.
     const IDLE_EVENTS: usize = 8;
@@ -459,6 +503,10 @@ mod tests {
         mailbox.push(item, Manner::Urgent)
     }
 
+    fn publish(mailbox: &Mailbox, item: Item) -> Pushed {
+        mailbox.push(item, Manner::Program)
+    }
+
     /// What is taken out: the texts, and `-N` where N were missed.
     fn taken(mailbox: &Mailbox, budget: usize) -> Vec<String> {
         let mut items = Vec::new();
@@ -509,7 +557,10 @@ mod tests {
             queued(push(&mailbox, event("x")));
         }
         assert!(matches!(push(&mailbox, event("x")), Pushed::NoRoom));
-        queued(urge(&mailbox, event("x")));
+        // What cannot wait is not held against the reader before anybody has waited in vain.
+        for _ in 3..4 * 4 {
+            queued(urge(&mailbox, event("x")));
+        }
         assert!(matches!(urge(&mailbox, event("x")), Pushed::Overflow(_)));
     }
 
@@ -525,19 +576,19 @@ mod tests {
         assert!(matches!(push(&mailbox, event("x")), Pushed::Overflow(None)));
         assert!(matches!(push(&mailbox, event("x")), Pushed::Closed));
         assert_eq!(mailbox.awake(), Some(CloseReason::Overflow));
-        assert_eq!(mailbox.clear().0, 4);
+        assert_eq!(mailbox.clear().0, 5, "with the one that found no room");
     }
 
     #[test]
     fn the_oldest_make_room_and_are_missed_before_the_rest() {
         let mailbox = full_with(4, SlowReader::DropOldest);
         for text in ["a", "b", "c", "d", "e", "f"] {
-            queued(urge(&mailbox, event(text)));
+            queued(publish(&mailbox, event(text)));
         }
         assert_eq!(mailbox.bytes(), 4 * event("x").cost());
         assert_eq!(taken(&mailbox, 1), ["-2", "c"]);
-        queued(urge(&mailbox, event("g")));
-        queued(urge(&mailbox, event("h")));
+        queued(publish(&mailbox, event("g")));
+        queued(publish(&mailbox, event("h")));
         assert_eq!(taken(&mailbox, usize::MAX), ["-1", "e", "f", "g", "h"]);
         assert_eq!(mailbox.bytes(), 0);
     }
@@ -546,16 +597,16 @@ mod tests {
     fn the_newest_are_dropped_and_missed_where_they_would_have_been() {
         let mailbox = full_with(4, SlowReader::DropNewest);
         for text in ["a", "b", "c", "d", "e", "f"] {
-            queued(urge(&mailbox, event(text)));
+            queued(publish(&mailbox, event(text)));
         }
         assert_eq!(taken(&mailbox, event("x").cost() + 1), ["a", "b"]);
-        queued(urge(&mailbox, event("g")));
+        queued(publish(&mailbox, event("g")));
         assert_eq!(taken(&mailbox, usize::MAX), ["c", "d", "-2", "g"]);
         assert_eq!(mailbox.bytes(), 0);
 
         // The last ones were dropped, and nothing came behind them.
         for text in ["a", "b", "c", "d", "e"] {
-            queued(urge(&mailbox, event(text)));
+            queued(publish(&mailbox, event(text)));
         }
         assert_eq!(taken(&mailbox, usize::MAX), ["a", "b", "c", "d", "-1"]);
         assert_eq!(taken(&mailbox, usize::MAX), [""; 0]);

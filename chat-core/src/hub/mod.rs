@@ -138,8 +138,8 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError::BadName`], [`HubError::NameTaken`] and, after [`close`](Self::close),
-    /// [`HubError::Closed`].
+    /// [`HubError::BadName`], [`HubError::NameTaken`], with [`TakenName::Share`] also
+    /// [`HubError::TooManyDevices`] and, after [`close`](Self::close), [`HubError::Closed`].
     pub fn connect(&self, name: &str) -> Result<LocalUser, HubError> {
         self.local_user().connect(name)
     }
@@ -188,7 +188,7 @@ impl Hub {
                 from: None,
                 text: text.clone(),
             };
-            let _ = effects.push(device, Item::Own(event), Manner::Urgent);
+            let _ = effects.push(device, Item::Own(event), Manner::Program);
         }
         Ok(())
     }
@@ -250,7 +250,7 @@ impl Hub {
     /// Puts the user `name` out of the chat: out of all rooms at once, and all their connections are closed
     /// after they were told `reason`. In-process users' streams end.
     ///
-    /// It does not keep them from coming back; an [`Authenticator`] or [`Policy`] can.
+    /// It does not keep them from coming back: let the [`Authenticator`] or [`Policy`] refuse them first.
     ///
     /// # Errors
     ///
@@ -258,12 +258,13 @@ impl Hub {
     pub fn kick(&self, name: &str, reason: &str) -> Result<(), HubError> {
         let user = self.inner.user(name).ok_or(HubError::NoSuchUser)?;
         let mut effects = Effects::default();
-        let devices = self.inner.quit(&user, QuitReason::Kicked, &mut effects);
+        let devices = self
+            .inner
+            .quit(&user, name, QuitReason::Kicked, &mut effects);
         let reason: Box<str> = format!("you were put out: {}", one_line(reason)).into();
         for device in devices {
             let event = Event::error(None, ErrorCode::Kicked, reason.clone());
-            let _ = effects.push(&device, Item::Own(event), Manner::Urgent);
-            effects.add_wake(device.close(CloseReason::Kicked));
+            effects.add_wake(device.kick(event));
         }
         Ok(())
     }
@@ -333,7 +334,7 @@ impl Hub {
     /// `chinwag_hook_failures_total` (counters); and `chinwag_hook_seconds` (a histogram, recorded at once).
     #[cfg(feature = "metrics")]
     pub fn record_metrics(&self) {
-        self.inner.recorded.record(self.stats());
+        self.inner.recorded.record(|| self.stats());
     }
 
     /// The limits of this hub.

@@ -128,7 +128,7 @@ impl Room {
         let mut state = self.lock();
         let from = state.member(actor)?.name.clone();
         state.wait(effects)?;
-        state.say(&self.name, Some(from), text, effects);
+        state.say(&self.name, Some(from), text, Manner::Urgent, effects);
         Ok(())
     }
 
@@ -145,7 +145,7 @@ impl Room {
         {
             return Err(HubError::Busy);
         }
-        state.say(&self.name, None, text, effects);
+        state.say(&self.name, None, text, Manner::Program, effects);
         Ok(state.seq)
     }
 }
@@ -441,6 +441,16 @@ impl RoomState {
         except: Option<&Arc<Mailbox>>,
         effects: &mut Effects,
     ) {
+        self.push(event, except, Manner::Urgent, effects);
+    }
+
+    fn push(
+        &mut self,
+        event: Event,
+        except: Option<&Arc<Mailbox>>,
+        manner: Manner,
+        effects: &mut Effects,
+    ) {
         let outbound = Arc::new(Outbound::new(event));
         let already_behind = effects.behind.len();
         for (_, outlet) in &self.outlets {
@@ -448,7 +458,7 @@ impl RoomState {
                 continue;
             }
             let item = Item::Shared(outbound.clone());
-            let _ = effects.push(outlet, item, Manner::Urgent);
+            let _ = effects.push(outlet, item, manner);
         }
         self.note_behind(&effects.behind[already_behind..]);
     }
@@ -470,7 +480,14 @@ impl RoomState {
         self.note_behind(&effects.behind[already_behind..]);
     }
 
-    fn say(&mut self, room: &RoomName, from: Option<UserName>, text: &str, effects: &mut Effects) {
+    fn say(
+        &mut self,
+        room: &RoomName,
+        from: Option<UserName>,
+        text: &str,
+        manner: Manner,
+        effects: &mut Effects,
+    ) {
         self.seq += 1;
         let event = Event::Said {
             room: room.clone(),
@@ -478,7 +495,7 @@ impl RoomState {
             from,
             text: text.into(),
         };
-        self.tell(event, None, effects);
+        self.push(event, None, manner, effects);
     }
 
     /// Remembers who is behind. It is a short list: a mailbox is pushed to once before somebody waits.

@@ -13,8 +13,8 @@ use crate::{
 /// A room of a [`Hub`](crate::Hub), which the program may do everything with.
 ///
 /// What it does is told to the members as done by `*`. A handle does not keep its room: once the last member
-/// has left a room that is not permanent, every method fails with [`HubError::NoSuchRoom`], also when a new
-/// room of that name has been made.
+/// has left a room that is not permanent, every method that can fail fails with [`HubError::NoSuchRoom`], also when a
+/// new room of that name has been made.
 ///
 /// ```
 /// # extern crate chinwag_core as chinwag;
@@ -162,7 +162,12 @@ impl RoomHandle {
     ///
     /// [`HubError::BadName`].
     pub fn unban(&self, name: &str) -> Result<(), HubError> {
-        self.room.lock().unban(&name.parse()?);
+        let name = name.parse()?;
+        let mut room = self.room.lock();
+        if room.is_gone() {
+            return Err(HubError::NoSuchRoom);
+        }
+        room.unban(&name);
         Ok(())
     }
 

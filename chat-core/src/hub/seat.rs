@@ -147,6 +147,10 @@ impl Seat {
 
     /// Sends `text` to whoever has the name `to`.
     pub(crate) fn send(&mut self, to: &str, text: &str, effects: &mut Effects) -> Result<(), Stop> {
+        if let Some(registered) = &mut self.registered {
+            // Another connection of the same user may have changed the name by now.
+            registered.refresh(&self.mailbox);
+        }
         let registered = self.registered.as_ref().filter(|r| r.is_here);
         let registered = registered.ok_or(HubError::NotRegistered)?;
         self.hub.check_text(text)?;

@@ -285,15 +285,17 @@ impl Inner {
         });
     }
 
-    /// Takes `user` out of all rooms and frees the name. Returns the connections that they had.
+    /// Takes `user`, who is called `name`, out of all rooms and frees the name. Returns the connections that they
+    /// had.
     pub(super) fn quit(
         &self,
         user: &Arc<User>,
+        name: &str,
         reason: QuitReason,
         effects: &mut Effects,
     ) -> Vec<Arc<Mailbox>> {
         let state = user.lock();
-        match state.is_here() {
+        match state.is_here() && state.name == *name {
             true => self.end(user, state, reason, effects),
             false => Vec::new(),
         }

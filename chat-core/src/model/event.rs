@@ -60,14 +60,14 @@ pub enum Event {
         /// What they say, without a line end.
         text: Arc<str>,
     },
-    /// Somebody has become a member of a room. They are not told themselves.
+    /// Somebody has become a member of a room. The connection that asked for it is not told.
     Joined {
         /// Which room.
         room: RoomName,
         /// Who.
         name: UserName,
     },
-    /// Somebody has left a room. They are not told themselves.
+    /// Somebody has left a room. The connection that asked for it is not told.
     Left {
         /// Which room.
         room: RoomName,

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, task::Context, time::Instant};
 
 use super::{
     hook::{Answer, Asking, ForText, Granted},
-    machine::Action,
+    machine::{Action, Fed},
     outbox::Outbox,
     rate::{Throttle, Verdict},
 };
@@ -81,8 +81,8 @@ pub(crate) enum End {
     Flooding,
     /// Another connection has taken over the name.
     Replaced,
-    /// The peer was put out, and has been told so.
-    Kicked,
+    /// The peer was put out, and is told this.
+    Kicked(Option<Event>),
     /// The peer is turned away, for what is said here.
     TurnedAway(ErrorCode, Box<str>),
     /// The server shuts down.
@@ -186,25 +186,26 @@ impl<W: Wire> Conversation<W> {
         }
     }
 
-    /// Charges for a frame of `bytes`, which may ask for something. `true` if that is to be done.
-    pub(super) fn charge(
-        &mut self,
-        bytes: usize,
-        action: Option<&Action<'_>>,
-        now: Instant,
-        items: &mut Vec<Item>,
-    ) -> bool {
+    /// Charges for what the machine was fed. `true` if what it asks for is to be done.
+    pub(super) fn charge(&mut self, fed: &Fed<'_>, now: Instant, items: &mut Vec<Item>) -> bool {
+        let action = fed.action.as_ref();
         let Some(throttle) = &mut self.throttle else {
             return true;
         };
         if std::mem::take(&mut self.paid) {
             return true;
         }
-        self.uncharged += bytes;
-        if action.is_none() && self.uncharged < UNCHARGED {
+        self.uncharged += fed.used;
+        // A frame that goes on is charged for at its end.
+        if action.is_none() && (fed.unfinished || self.uncharged < UNCHARGED) {
             return true;
         }
-        let is_join = matches!(action, Some(Action::Do(Command::Join { .. })));
+        // What makes a room, or is told in many.
+        let is_join = match action {
+            Some(Action::Do(Command::Join { .. } | Command::Away { .. })) => true,
+            Some(Action::Do(Command::Register { .. })) => self.seat.name().is_some(),
+            _ => false,
+        };
         let bytes = std::mem::take(&mut self.uncharged);
         let verdict = throttle.request(&self.seat.hub().rates, now, bytes, is_join);
         match verdict {
@@ -213,10 +214,12 @@ impl<W: Wire> Conversation<W> {
                 self.hub().counters.rate_limited();
                 // Rounded up, so that who waits as long is not refused again.
                 let wait = wait.as_millis() + 1;
-                let explanation = format!("too fast: try again in {wait} ms");
-                let verb = action.map_or(Verb::Unknown, Action::verb);
-                let refusal = Event::error(Some(verb), ErrorCode::RateLimited, explanation);
-                self.reply(&refusal, now, items);
+                if let Some(action) = action {
+                    let explanation = format!("too fast: try again in {wait} ms");
+                    let verb = Some(action.verb());
+                    let refusal = Event::error(verb, ErrorCode::RateLimited, explanation);
+                    self.reply(&refusal, now, items);
+                }
             }
             Verdict::Disconnect => {
                 self.hub().counters.rate_limited();
@@ -363,6 +366,16 @@ impl<W: Wire> Conversation<W> {
                 return Ok(self.ask(asking));
             }
         }
+        self.send(to, text, now, effects)
+    }
+
+    fn send(
+        &mut self,
+        to: &str,
+        text: &str,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
         let sent = self.seat.send(to, text, effects);
         if sent == Err(Stop::Refused(HubError::NoSuchUser)) {
             log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
@@ -536,10 +549,7 @@ impl<W: Wire> Conversation<W> {
                 let said = self.seat.say(room.as_str(), text, effects);
                 said.map(|()| Done::Silently)
             }
-            Granted::Chat { to, text } => {
-                let sent = self.seat.send(to.as_str(), text, effects);
-                sent.map(|()| Done::Silently)
-            }
+            Granted::Chat { to, text } => self.send(to.as_str(), text, now, effects),
             Granted::Topic { room, text } => acked(self.seat.set_topic(room, text, effects)),
             Granted::Away { text } => acked(self.seat.set_away(Some(text), effects)),
             Granted::Kick { room, name, reason } => {
@@ -562,7 +572,7 @@ impl<W: Wire> Conversation<W> {
         now: Instant,
         items: &mut Vec<Item>,
     ) -> Option<Granted> {
-        let failed = matches!(answer, Answer::Failed(_));
+        let failed = answer.is_failed();
         let time = now.saturating_duration_since(began);
         self.hub().counters.hook(time, failed);
         let (code, why) = match answer {
@@ -645,7 +655,7 @@ impl<W: Wire> Conversation<W> {
     }
 
     /// Ends the service: the name is free, nothing more is taken in, and what waits is written.
-    pub(super) fn end(&mut self, why: End, now: Instant) {
+    pub(super) fn end(&mut self, mut why: End, now: Instant) {
         let mut effects = Effects::default();
         let reason = why.reason();
         let name = self.seat.quit(reason, &mut effects);
@@ -655,7 +665,10 @@ impl<W: Wire> Conversation<W> {
             End::TooSlow => counters.slow(),
             End::Flooding => counters.flooding(),
             End::TimedOut(_) => counters.timed_out(),
-            End::TurnedAway(..) => counters.turned_away(),
+            End::TurnedAway(..) => {
+                counters.turned_away();
+                self.admitted = false;
+            }
             _ => {}
         }
         let mut lost = 0;
@@ -670,6 +683,11 @@ impl<W: Wire> Conversation<W> {
             self.drain(usize::MAX, &mut Vec::new());
         }
         self.seen = self.mailbox().awake();
+        if matches!(why, End::Flooding) {
+            log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
+                log!(connection WARN, peer = %self.peer, name = name.as_ref().map(display), "disconnected: it asked for too much too fast");
+            });
+        }
         log!(connection DEBUG, peer = %self.peer, name = name.as_ref().map(display), "ends: {why}");
         if lost > 0 {
             log!(connection WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected before it had read all its messages");
@@ -758,16 +776,17 @@ impl End {
             Self::TooSlow => QuitReason::Slow,
             Self::Flooding => QuitReason::Flooding,
             Self::Replaced => QuitReason::Replaced,
-            Self::Kicked => QuitReason::Kicked,
+            Self::Kicked(_) => QuitReason::Kicked,
             Self::Shutdown => QuitReason::Shutdown,
         }
     }
 
     /// What the peer is told last, when `lost` events were thrown away.
-    fn notice(&self, lost: u64) -> Option<Event> {
+    fn notice(&mut self, lost: u64) -> Option<Event> {
         let error = |code, explanation: &str| Some(Event::error(None, code, explanation));
         match self {
-            Self::PeerDone | Self::Kicked => None,
+            Self::PeerDone => None,
+            Self::Kicked(last_word) => last_word.take(),
             Self::Quit | Self::Shutdown => Some(Event::Bye),
             Self::TimedOut(what) => error(ErrorCode::TimedOut, what),
             Self::TooSlow => {
@@ -794,7 +813,7 @@ impl fmt::Display for End {
             Self::TooSlow => "the peer reads too slowly",
             Self::Flooding => "the peer asks for too much too fast",
             Self::Replaced => "another connection has taken over the name",
-            Self::Kicked => "the peer was put out",
+            Self::Kicked(_) => "the peer was put out",
             Self::TurnedAway(_, why) => why,
             Self::Shutdown => "the server shuts down",
         })

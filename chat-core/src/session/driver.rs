@@ -123,9 +123,13 @@ where
                 })
             })
             .await;
-            if self.talk.seen != Some(CloseReason::Abort)
-                && let Some(report) = self.talk.report(rt.now())
-            {
+            let report = match self.talk.seen {
+                Some(CloseReason::Abort) => None,
+                _ => self.talk.report(rt.now()),
+            };
+            if let Some(report) = report {
+                // What others may want goes first.
+                drop((self.io, self._place, self._address));
                 let hub = self.talk.hub().clone();
                 // In a box, so that who asks for no reports has no room for one.
                 let mailbox = self.talk.mailbox().clone();
@@ -159,7 +163,10 @@ where
                     Some(CloseReason::Overflow) => self.end(End::TooSlow, now),
                     Some(CloseReason::Shutdown) => self.end(End::Shutdown, now),
                     Some(CloseReason::Replaced) => self.end(End::Replaced, now),
-                    Some(CloseReason::Kicked) => self.end(End::Kicked, now),
+                    Some(CloseReason::Kicked) => {
+                        let last_word = self.talk.mailbox().last_word();
+                        self.end(End::Kicked(last_word), now);
+                    }
                     Some(CloseReason::Ended) | None => {}
                 }
             }
@@ -358,7 +365,7 @@ where
             let before = rest;
             let fed = self.machine.feed(rest);
             rest = &rest[fed.used..];
-            let charged = self.talk.charge(fed.used, fed.action.as_ref(), now, items);
+            let charged = self.talk.charge(&fed, now, items);
             if let Some(action) = fed.action
                 && charged
                 && self.talk.act(action, now, items, effects) == Flow::PutBack

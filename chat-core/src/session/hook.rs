@@ -1,25 +1,27 @@
 //! Asking the program: a hook that has not answered yet, and what it may grant.
 
 use std::{
-    panic::AssertUnwindSafe,
-    pin::Pin,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
+use async_trait::async_trait;
 use futures::future::{BoxFuture, Future, FutureExt};
 
 use crate::{
     hub::Inner,
     model::{RoomName, UserName, Verb},
     net::Addr,
-    plug::{Admission, Claim, Denied, Moment, Verdict, one_line},
+    plug::{Admission, Claim, Denied, Moment, Policy, Verdict, one_line},
     rt::deadline_after,
 };
 
 /// A hook that has not answered yet.
 pub(super) struct Asking {
-    answer: BoxFuture<'static, std::thread::Result<Result<Granted, Denied>>>,
+    /// `None` only while it is dropped.
+    answer: Option<BoxFuture<'static, std::thread::Result<Result<Granted, Denied>>>>,
     /// What waits for it; `None` for the connection itself.
     pub(super) verb: Option<Verb>,
     pub(super) began: Instant,
@@ -35,7 +37,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// Whether it is none.
+    /// Whether the hook failed.
     pub(super) fn is_failed(&self) -> bool {
         matches!(self, Self::Failed(_))
     }
@@ -99,7 +101,7 @@ impl Asking {
         answer: impl Future<Output = Result<Granted, Denied>> + Send + 'static,
     ) -> Self {
         Self {
-            answer: AssertUnwindSafe(answer).catch_unwind().boxed(),
+            answer: Some(AssertUnwindSafe(answer).catch_unwind().boxed()),
             verb,
             began: now,
             until: deadline_after(now, hub.timeouts.hook()),
@@ -242,18 +244,65 @@ impl Asking {
 
     /// The answer, once there is one.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
-        Pin::new(&mut self.answer)
-            .poll(cx)
-            .map(|answer| match answer {
-                Ok(Ok(granted)) => Answer::Granted(granted),
-                Ok(Err(denied)) => Answer::Denied(denied),
-                Err(_) => Answer::Failed("the check has failed"),
-            })
+        let Some(answer) = &mut self.answer else {
+            return Poll::Ready(Answer::Failed(FAILED));
+        };
+        answer.as_mut().poll(cx).map(|answer| match answer {
+            Ok(Ok(granted)) => Answer::Granted(granted),
+            Ok(Err(denied)) => Answer::Denied(denied),
+            Err(_) => Answer::Failed(FAILED),
+        })
     }
 }
 
-fn wanted(hub: &Inner, moment: Moment) -> Option<std::sync::Arc<dyn crate::plug::Policy>> {
-    hub.policy.clone().filter(|policy| policy.wants(moment))
+/// What is said when a hook has panicked.
+const FAILED: &str = "the check has failed";
+
+impl Drop for Asking {
+    /// A hook that panics when it is dropped costs nothing either.
+    fn drop(&mut self) {
+        let answer = self.answer.take();
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(answer)));
+    }
+}
+
+/// The policy, if it wants to be asked; if it panics at that, one that refuses everything.
+fn wanted(hub: &Inner, moment: Moment) -> Option<Arc<dyn Policy>> {
+    let policy = hub.policy.as_ref()?;
+    let wants = panic::catch_unwind(AssertUnwindSafe(|| policy.wants(moment)));
+    match wants {
+        Ok(wants) => wants.then(|| policy.clone()),
+        Err(_) => Some(Arc::new(Broken)),
+    }
+}
+
+struct Broken;
+
+#[async_trait]
+impl Policy for Broken {
+    async fn connect(&self, _: &Addr) -> Result<Admission, Denied> {
+        Err(Denied::unavailable(FAILED))
+    }
+
+    async fn register(&self, _: &Addr, _: &UserName) -> Result<(), Denied> {
+        Err(Denied::unavailable(FAILED))
+    }
+
+    async fn join(&self, _: &UserName, _: &RoomName) -> Result<(), Denied> {
+        Err(Denied::unavailable(FAILED))
+    }
+
+    async fn publish(&self, _: &UserName, _: &RoomName, _: &str) -> Result<Verdict, Denied> {
+        Err(Denied::unavailable(FAILED))
+    }
+
+    async fn direct(&self, _: &UserName, _: &UserName, _: &str) -> Result<Verdict, Denied> {
+        Err(Denied::unavailable(FAILED))
+    }
+
+    async fn text(&self, _: &UserName, _: Verb, _: &str) -> Result<Verdict, Denied> {
+        Err(Denied::unavailable(FAILED))
+    }
 }
 
 fn passed(verdict: Verdict, text: String) -> String {

@@ -68,6 +68,8 @@ impl Action<'_> {
 pub(crate) struct Fed<'a> {
     /// How many bytes it used; feed it the rest next. Not zero, unless there was no input.
     pub(crate) used: usize,
+    /// The frame goes on, and may yet ask for something.
+    pub(crate) unfinished: bool,
     /// What is to be done, if anything.
     pub(crate) action: Option<Action<'a>>,
 }
@@ -94,12 +96,17 @@ impl<W: Wire> Machine<W> {
         match self.wire.frame_end(input) {
             Some(end) => Fed {
                 used: end,
+                unfinished: false,
                 action: self.end_frame(&input[..end]),
             },
-            None => Fed {
-                used: input.len(),
-                action: self.carry_on(input),
-            },
+            None => {
+                let action = self.carry_on(input);
+                Fed {
+                    used: input.len(),
+                    unfinished: self.state == FrameState::Reading,
+                    action,
+                }
+            }
         }
     }
 

@@ -411,7 +411,11 @@ pub async fn closing_a_hub_ends_everything<H: Harness>(h: H) {
     let wait = Duration::from_millis(100);
     hub.close(wait);
     hub.close(FOR_EVER);
-    assert_eq!(ended.await, Ok(1), "it hears what was sent before");
+    assert_eq!(
+        ended.await,
+        Ok(2),
+        "it hears what was sent before, and the end"
+    );
     assert!(matches!(hub.connect("late"), Err(HubError::Closed)));
     assert_eq!(ada.rest().await, "bot says so long\nbye\n");
     bob.hears("bye").await;
