@@ -10,7 +10,7 @@ use futures::{
 use tracing::{info, warn};
 
 use crate::{
-    config::Config,
+    config::{Config, Guests},
     failure::Failure,
     listen::{Bound, Endpoint},
     print,
@@ -108,6 +108,15 @@ fn open_hub(config: &Config, limits: Limits) -> Result<Hub, Failure> {
             config.taken_name
         ),
         None => {}
+    }
+    if config.secrets.is_some()
+        && config.guests == Guests::Allow
+        && config.taken_name != TakenName::Refuse
+    {
+        warn!(
+            "taken-name is {}, and guests are allowed: anybody can take over a guest's name",
+            config.taken_name
+        );
     }
     let hub = hub.build();
     for room in &config.rooms {

@@ -54,6 +54,10 @@ impl Limits {
     ///
     /// A message counts with its text, its sender's name and a small constant for its place in the queue;
     /// a mailbox that is empty takes one message of any size. From 1,024 to 2^30.
+    ///
+    /// What nobody can be held back for (that somebody has left, or the last message of each of fifty rooms) may
+    /// pass this, up to four times as much, as long as nobody has waited for the reader in vain: who has had no
+    /// chance to read is not slow.
     pub fn mailbox_bytes(&self) -> usize {
         self.mailbox_bytes
     }

@@ -25,7 +25,7 @@ pub use timeouts::{Timeouts, TimeoutsBuilder};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SlowReader {
-    /// It is disconnected, after it has been told what waits for it and how much it lost.
+    /// It is disconnected. What waits in its mailbox is lost; the last that it is told is how much.
     #[default]
     Disconnect,
     /// The oldest events that wait for it make room for new ones. It stays connected, and an
