@@ -49,3 +49,58 @@ impl Outbound {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{
+        model::Command,
+        wire::{Line, Seed, WireError},
+    };
+
+    thread_local! {
+        static ENCODED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A wire of a kind `N`, which counts how often it encodes.
+    #[derive(Clone)]
+    struct Counting<const N: u8>;
+
+    impl<const N: u8> Wire for Counting<N> {
+        fn frame_end(&self, input: &[u8]) -> Option<usize> {
+            Some(input.len())
+        }
+
+        fn decode<'a>(&mut self, _: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+            Ok(None)
+        }
+
+        fn encode(_: &Event, out: &mut Vec<u8>) {
+            ENCODED.set(ENCODED.get() + 1);
+            out.push(N);
+        }
+    }
+
+    #[test]
+    fn each_kind_of_wire_encodes_once_however_many_read() {
+        let outbound = Outbound::new(Event::Pong);
+        for _ in 0..1000 {
+            assert_eq!(outbound.frame::<Counting<1>>(), Some(&[1][..]));
+            assert_eq!(outbound.frame::<Counting<2>>(), Some(&[2][..]));
+            assert_eq!(outbound.frame::<Counting<3>>(), Some(&[3][..]));
+        }
+        assert_eq!(ENCODED.get(), 3);
+        // There is no place for a fourth.
+        assert_eq!(outbound.frame::<Counting<4>>(), None);
+    }
+
+    #[test]
+    fn wires_do_not_see_each_others_bytes() {
+        let outbound = Outbound::new(Event::Pong);
+        assert_eq!(outbound.frame::<Seed>(), Some(&b""[..]));
+        assert_eq!(outbound.frame::<Line>(), Some(&b"pong\n"[..]));
+        assert_eq!(outbound.frame::<Seed>(), Some(&b""[..]));
+    }
+}
