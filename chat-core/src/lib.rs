@@ -61,6 +61,7 @@ mod addresses;
 pub mod client;
 mod config;
 mod connections;
+mod ending;
 mod error;
 mod hub;
 #[cfg(feature = "metrics")]

@@ -5,23 +5,23 @@ use std::{
     future::{Future, pending},
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use futures::{
-    channel::oneshot,
-    future::{BoxFuture, Either, FutureExt, join_all, select},
+    future::{BoxFuture, Either, join_all, select},
     io::{AsyncRead, AsyncWrite},
 };
 
 use crate::{
     addresses::Crowded,
     connections::{Connections, Places},
+    ending::Ending,
     error::ServerError,
-    hub::{CloseReason, Closing, Hub},
+    hub::{CloseReason, Hub},
     model::ErrorCode,
     net::{AcceptRetry, Incoming, Listener},
     rt::{Runtime, deadline_after, give_way},
@@ -53,7 +53,6 @@ pub struct Server<R> {
     hub: Hub,
     listeners: Vec<AcceptLoop<R>>,
     handle: ServerHandle,
-    closing: Closing,
 }
 
 /// Ends a [`Server`] from anywhere, and tells how far it is.
@@ -82,7 +81,7 @@ pub struct Server<R> {
 /// ```
 #[derive(Clone)]
 pub struct ServerHandle {
-    close: Arc<Mutex<Option<oneshot::Sender<Duration>>>>,
+    ending: Arc<Ending>,
     connections: Arc<Connections>,
 }
 
@@ -91,12 +90,7 @@ impl ServerHandle {
     /// [`Timeouts::shutdown`](crate::Timeouts::shutdown). It does not wait; the server's future completes
     /// when its connections are closed. A second call, or one after the signal, changes nothing.
     pub fn shut_down(&self, within: Duration) {
-        let close = self.close.lock();
-        let close = close.unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(close) = close {
-            // A server that is gone needs no telling.
-            let _ = close.send(within);
-        }
+        self.ending.begin(within);
     }
 
     /// How many connections the server has, those included that are just being closed. Each is one task.
@@ -118,15 +112,13 @@ type AcceptLoop<R> = Box<dyn FnOnce(Arc<Shared<R>>) -> BoxFuture<'static, ()> + 
 impl<R: Runtime> Server<R> {
     /// A server for `hub`, with nothing to listen on yet.
     pub fn new(hub: Hub) -> Self {
-        let (close, closing) = oneshot::channel();
         Self {
             hub,
             listeners: Vec::new(),
             handle: ServerHandle {
-                close: Arc::new(Mutex::new(Some(close))),
+                ending: Arc::default(),
                 connections: Arc::default(),
             },
-            closing: closing.shared(),
         }
     }
 
@@ -194,8 +186,8 @@ impl<R: Runtime> Server<R> {
             );
             let own = shared.hub.timeouts().shutdown();
             let told = select(
-                closed(self.closing),
-                closed(shared.hub.inner().closing.clone()),
+                self.handle.ending.begun(),
+                shared.hub.inner().ending.begun(),
             );
             #[cfg(feature = "metrics")]
             let accepting = {
@@ -220,17 +212,6 @@ impl<R: Runtime> Server<R> {
         }
         Ok(())
     }
-}
-
-/// Completes when `closing` does so on purpose.
-fn closed(closing: Closing) -> BoxFuture<'static, Duration> {
-    Box::pin(async move {
-        match closing.await {
-            Ok(within) => within,
-            // Nobody is left who could end it.
-            Err(oneshot::Canceled) => pending().await,
-        }
-    })
 }
 
 impl<R> fmt::Debug for Server<R> {

@@ -14,19 +14,15 @@ mod user;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Weak},
     time::{Duration, Instant},
-};
-
-use futures::{
-    channel::oneshot,
-    future::{FutureExt, Shared},
 };
 
 use crate::{
     addresses::Addresses,
     config::{Limits, Rates, SlowReader, TakenName, Timeouts},
     connections::{Connections, Places},
+    ending::Ending,
     error::HubError,
     model::{ErrorCode, Event, QuitReason, RoomName, UserName},
     plug::{Authenticator, Policy, one_line},
@@ -116,12 +112,8 @@ pub(crate) struct Inner {
     #[cfg(feature = "metrics")]
     recorded: crate::metrics::Recorded,
     clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
-    close: Mutex<Option<oneshot::Sender<Duration>>>,
-    pub(crate) closing: Closing,
+    pub(crate) ending: Ending,
 }
-
-/// Completes when the hub, or a server, is to end, with how long that may take.
-pub(crate) type Closing = Shared<oneshot::Receiver<Duration>>;
 
 impl Hub {
     /// Starts from the default limits, timeouts and rates.
@@ -274,12 +266,7 @@ impl Hub {
     ///
     /// It does not wait; the servers' futures complete when their connections are closed.
     pub fn close(&self, within: Duration) {
-        let close = self.inner.close.lock();
-        let close = close.unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(close) = close {
-            // Nobody listens if there is no server.
-            let _ = close.send(within);
-        }
+        self.inner.ending.begin(within);
         self.inner.locals.close(CloseReason::Shutdown);
     }
 
@@ -408,10 +395,9 @@ impl Inner {
 
     /// Whether the hub was not closed yet.
     fn check_open(&self) -> Result<(), HubError> {
-        let close = self.close.lock();
-        match *close.unwrap_or_else(PoisonError::into_inner) {
-            Some(_) => Ok(()),
-            None => Err(HubError::Closed),
+        match self.ending.has_begun() {
+            false => Ok(()),
+            true => Err(HubError::Closed),
         }
     }
 }
@@ -499,7 +485,6 @@ impl HubBuilder {
 
     /// Makes the hub.
     pub fn build(self) -> Hub {
-        let (close, closing) = oneshot::channel();
         Hub {
             inner: Arc::new(Inner {
                 names: NameMap::new(),
@@ -522,8 +507,7 @@ impl HubBuilder {
                 #[cfg(feature = "metrics")]
                 recorded: crate::metrics::Recorded::default(),
                 clock: self.clock,
-                close: Mutex::new(Some(close)),
-                closing: closing.shared(),
+                ending: Ending::default(),
             }),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    ptr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -242,14 +241,17 @@ impl RoomState {
     }
 
     /// The name of whoever acts, if they may do what takes at least `role`. `None` for the program, which
-    /// may do everything.
+    /// may do everything in a room that there still is.
     pub(crate) fn allow(
         &self,
         actor: Option<Actor<'_>>,
         role: Role,
     ) -> Result<Option<UserName>, HubError> {
         let Some(actor) = actor else {
-            return Ok(None);
+            return match self.is_gone() {
+                true => Err(HubError::NoSuchRoom),
+                false => Ok(None),
+            };
         };
         let member = self.member(actor)?;
         match member.role >= role {
@@ -330,13 +332,14 @@ impl RoomState {
     }
 
     /// Takes the member at `position` out, if there is one.
-    pub(crate) fn leave(&mut self, position: Position) -> Option<UserName> {
-        let member = self.members.remove(&position)?;
+    pub(crate) fn leave(&mut self, position: Position) {
+        let Some(member) = self.members.remove(&position) else {
+            return;
+        };
         for outlet in member.outlets {
             self.remove_outlet(outlet);
         }
         self.owners -= usize::from(member.role == Role::Owner);
-        Some(member.name)
     }
 
     /// Makes somebody the owner if the last one has left: of the highest role, who has been here longest.
@@ -441,40 +444,23 @@ impl RoomState {
         except: Option<&Arc<Mailbox>>,
         effects: &mut Effects,
     ) {
-        self.push(event, except, Manner::Urgent, effects);
-    }
-
-    fn push(
-        &mut self,
-        event: Event,
-        except: Option<&Arc<Mailbox>>,
-        manner: Manner,
-        effects: &mut Effects,
-    ) {
+        let is_other = |outlet: &Arc<Mailbox>| !except.is_some_and(|it| Arc::ptr_eq(it, outlet));
         let outbound = Arc::new(Outbound::new(event));
-        let already_behind = effects.behind.len();
-        for (_, outlet) in &self.outlets {
-            if except.is_some_and(|except| Arc::ptr_eq(except, outlet)) {
-                continue;
-            }
-            let item = Item::Shared(outbound.clone());
-            let _ = effects.push(outlet, item, manner);
-        }
-        self.note_behind(&effects.behind[already_behind..]);
+        self.tell_those(&outbound, Manner::Urgent, is_other, effects);
     }
 
-    /// Tells all members that `told` does not hold yet.
-    pub(crate) fn tell_once(
+    /// Tells the connections of members that `wants` picks.
+    pub(crate) fn tell_those(
         &mut self,
         outbound: &Arc<Outbound>,
-        told: &mut HashSet<*const Mailbox>,
+        manner: Manner,
+        mut wants: impl FnMut(&Arc<Mailbox>) -> bool,
         effects: &mut Effects,
     ) {
         let already_behind = effects.behind.len();
         for (_, outlet) in &self.outlets {
-            if told.insert(ptr::from_ref(&**outlet)) {
-                let item = Item::Shared(outbound.clone());
-                let _ = effects.push(outlet, item, Manner::Urgent);
+            if wants(outlet) {
+                let _ = effects.push(outlet, Item::Shared(outbound.clone()), manner);
             }
         }
         self.note_behind(&effects.behind[already_behind..]);
@@ -495,7 +481,8 @@ impl RoomState {
             from,
             text: text.into(),
         };
-        self.push(event, None, manner, effects);
+        let outbound = Arc::new(Outbound::new(event));
+        self.tell_those(&outbound, manner, |_| true, effects);
     }
 
     /// Remembers who is behind. It is a short list: a mailbox is pushed to once before somebody waits.

@@ -164,9 +164,7 @@ impl RoomHandle {
     pub fn unban(&self, name: &str) -> Result<(), HubError> {
         let name = name.parse()?;
         let mut room = self.room.lock();
-        if room.is_gone() {
-            return Err(HubError::NoSuchRoom);
-        }
+        room.allow(None, Role::Moderator)?;
         room.unban(&name);
         Ok(())
     }
@@ -214,9 +212,6 @@ impl RoomHandle {
         &self,
         act: impl Fn(&Inner, &Arc<Room>, &mut Effects) -> Result<(), Stop>,
     ) -> Result<(), HubError> {
-        if self.room.lock().is_gone() {
-            return Err(HubError::NoSuchRoom);
-        }
         match act(&self.hub, &self.room, &mut Effects::default()) {
             Ok(()) => Ok(()),
             Err(Stop::Refused(error)) => Err(error),

@@ -167,9 +167,10 @@ impl Seat {
             });
             told = effects.push(mailbox, item, Manner::Patient);
         } else {
-            if devices.as_slice().iter().any(|device| device.is_behind()) {
-                let behind = devices.as_slice().iter().filter(|d| d.is_behind());
-                effects.behind.extend(behind.cloned());
+            let before = effects.behind.len();
+            let behind = devices.as_slice().iter().filter(|d| d.is_behind());
+            effects.behind.extend(behind.cloned());
+            if effects.behind.len() > before {
                 return Err(Stop::Held);
             }
             for device in devices.as_slice() {
@@ -232,7 +233,7 @@ impl Seat {
     pub(crate) fn join(&mut self, room: RoomName, effects: &mut Effects) -> Result<(), Stop> {
         let (hub, me) = (self.hub.clone(), self.mailbox.clone());
         let registered = self.registered()?;
-        hub.join(&registered.user, Some(&me), room, effects)?;
+        hub.join(&registered.user, &me, room, effects)?;
         registered.refresh(&me);
         Ok(())
     }

@@ -107,6 +107,15 @@ impl User {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Locks them if they are still called `name`: since they were found by it they may have got another.
+    fn lock_as(&self, name: &str) -> Result<MutexGuard<'_, UserState>, HubError> {
+        let state = self.lock();
+        match state.is_called(name) {
+            true => Ok(state),
+            false => Err(HubError::NoSuchUser),
+        }
+    }
+
     /// Changes whenever the state does.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
@@ -138,9 +147,8 @@ impl UserState {
         !self.devices.is_empty()
     }
 
-    /// Whether they still have their name, and it is this one: between finding somebody by a name and locking
-    /// them, they may have got another.
-    fn is_called(&self, name: &UserName) -> bool {
+    /// Whether they still have their name, and it is this one.
+    fn is_called(&self, name: &str) -> bool {
         self.is_here() && self.name == *name
     }
 
@@ -176,8 +184,14 @@ fn tell_all<'a>(
 ) {
     let mut told: HashSet<_> = told.into_iter().map(Arc::as_ptr).collect();
     let outbound = Arc::new(Outbound::new(event));
+    if let [(_, room)] = rooms {
+        // Each connection is there once, so that it need not be remembered.
+        let is_other = |outlet: &Arc<Mailbox>| !told.contains(&Arc::as_ptr(outlet));
+        return room.tell_those(&outbound, Manner::Urgent, is_other, effects);
+    }
     for (_, room) in rooms {
-        room.tell_once(&outbound, &mut told, effects);
+        let is_first = |outlet: &Arc<Mailbox>| told.insert(Arc::as_ptr(outlet));
+        room.tell_those(&outbound, Manner::Urgent, is_first, effects);
     }
 }
 
@@ -215,7 +229,7 @@ impl Inner {
                 TakenName::Refuse => return Err(HubError::NameTaken),
                 TakenName::Replace => {
                     let state = there.lock();
-                    if state.is_called(name) {
+                    if state.is_called(name.as_str()) {
                         for device in self.end(&there, state, QuitReason::Replaced, effects) {
                             effects.add_wake(device.close(CloseReason::Replaced));
                         }
@@ -238,7 +252,7 @@ impl Inner {
         mailbox: &Arc<Mailbox>,
     ) -> Result<bool, HubError> {
         let mut state = user.lock();
-        if !state.is_called(name) {
+        if !state.is_called(name.as_str()) {
             return Ok(false);
         }
         let max = self.limits.max_devices();
@@ -294,10 +308,9 @@ impl Inner {
         reason: QuitReason,
         effects: &mut Effects,
     ) -> Vec<Arc<Mailbox>> {
-        let state = user.lock();
-        match state.is_here() && state.name == *name {
-            true => self.end(user, state, reason, effects),
-            false => Vec::new(),
+        match user.lock_as(name) {
+            Ok(state) => self.end(user, state, reason, effects),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -440,7 +453,7 @@ impl Inner {
     pub(super) fn join(
         &self,
         user: &Arc<User>,
-        acting: Option<&Arc<Mailbox>>,
+        acting: &Arc<Mailbox>,
         name: RoomName,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
@@ -470,7 +483,7 @@ impl Inner {
                 room: room.name().clone(),
                 name: state.name.clone(),
             };
-            locked.tell(event, acting, effects);
+            locked.tell(event, Some(acting), effects);
             drop(locked);
             state.rooms.push(Joined { room, position });
             user.changed();
@@ -534,10 +547,7 @@ impl Inner {
     ) -> Result<(), Stop> {
         room.lock().allow(actor, Role::Moderator)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
-        let mut state = user.lock();
-        if state.name != *name {
-            return Err(HubError::NoSuchUser.into());
-        }
+        let mut state = user.lock_as(name)?;
         let mut locked = room.lock();
         let by = locked.begin(actor, Role::Moderator, effects)?;
         let position = state.joined(room).ok_or(HubError::NotThere)?;
@@ -567,9 +577,6 @@ impl Inner {
             let user = self.user(name.as_str());
             let mut state = user.as_ref().map(|user| user.lock());
             let mut locked = room.lock();
-            if locked.is_gone() {
-                return Err(HubError::NoSuchRoom.into());
-            }
             let by = locked.begin(actor, Role::Moderator, effects)?;
             let there = state.as_ref().filter(|state| state.name == name);
             let there = there.and_then(|state| state.joined(room));
@@ -607,10 +614,7 @@ impl Inner {
     ) -> Result<(), Stop> {
         room.lock().allow(actor, Role::Owner)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
-        let state = user.lock();
-        if state.name != *name {
-            return Err(HubError::NoSuchUser.into());
-        }
+        let state = user.lock_as(name)?;
         let mut locked = room.lock();
         let by = locked.begin(actor, Role::Owner, effects)?;
         let position = state.joined(room).ok_or(HubError::NotThere)?;
@@ -671,10 +675,7 @@ impl Inner {
     ) -> Result<(), Stop> {
         room.lock().allow(actor, Role::Moderator)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
-        let state = user.lock();
-        if state.name != *name {
-            return Err(HubError::NoSuchUser.into());
-        }
+        let state = user.lock_as(name)?;
         let by = {
             let mut locked = room.lock();
             let by = locked.allow(actor, Role::Moderator)?;
