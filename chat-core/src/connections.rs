@@ -144,6 +144,16 @@ pub(crate) struct Listed {
     key: usize,
 }
 
+/// Tells the connections of one server from those of others, while it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServerId(usize);
+
+impl Listed {
+    pub(crate) fn server(&self) -> ServerId {
+        ServerId(Arc::as_ptr(&self.connections).addr())
+    }
+}
+
 impl Drop for Listed {
     fn drop(&mut self) {
         let mut state = self.connections.lock();

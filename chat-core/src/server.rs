@@ -25,7 +25,7 @@ use crate::{
     model::ErrorCode,
     net::{AcceptRetry, Incoming, Listener},
     rt::{Runtime, deadline_after, give_way},
-    session::{Connection, End},
+    session::{Connection, End, serve},
     trace::log,
     wire::Wire,
 };
@@ -297,7 +297,7 @@ impl<R: Runtime> Shared<R> {
         if let Some(refusal) = refusal {
             connection.refuse(refusal, now);
         }
-        let spawned = self.runtime.spawn(connection.run(self.runtime.clone()));
+        let spawned = self.runtime.spawn(serve(connection, self.runtime.clone()));
         if let Err(error) = spawned
             && inner.log_quota.take(now)
         {

@@ -5,13 +5,14 @@ use std::os::fd::{AsFd as AsSocket, BorrowedFd};
 #[cfg(windows)]
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::{
+    future::{Future, poll_fn},
     io::{self, IoSlice},
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
 use futures::io::{AsyncRead, AsyncWrite};
-use tokio::io::ReadBuf;
+use tokio::{io::ReadBuf, task::unconstrained};
 
 /// A tokio stream, read and written through the traits of `futures`.
 ///
@@ -62,7 +63,10 @@ impl<T: tokio::io::AsyncWrite + Unpin> AsyncWrite for TokioIo<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        // A task that writes to many sockets would soon be told that sockets are full that are not. How
+        // much one poll may do is seen to by whoever polls.
+        let write = poll_fn(|cx| Pin::new(&mut self.0).poll_write(cx, buf));
+        pin!(unconstrained(write)).poll(cx)
     }
 
     fn poll_write_vectored(

@@ -1,15 +1,20 @@
 //! What an act leaves to be done once no lock is held.
 
-use std::{sync::Arc, task::Waker};
+use std::{mem, sync::Arc};
 
-use super::mailbox::{Item, Mailbox, Manner, Pushed, wake_all};
+use super::{
+    mailbox::{Item, Mailbox, Manner, Pushed, wake_all},
+    sleeper::Sleeper,
+};
 
 /// Tasks to be woken, and mailboxes that are fuller than they should be.
 ///
 /// No task is forgotten, also when the one that has to wake them panics.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    wakes: Vec<Waker>,
+    wakes: Vec<Sleeper>,
+    /// Tasks that sleep, and in whose mailboxes there is something now.
+    due: Vec<Sleeper>,
     /// For whose sake the one who acts should hold back.
     pub(crate) behind: Vec<Arc<Mailbox>>,
     /// The mailbox of the in-process user who acts. They do not hold back for it: nobody but they themselves can
@@ -33,24 +38,51 @@ impl Effects {
 
     /// Wakes the tasks.
     pub(crate) fn wake(&mut self) {
+        for task in self.wakes.drain(..).chain(self.due.drain(..)) {
+            task.wake();
+        }
+    }
+
+    /// Wakes the tasks that have to be woken, and not those that only have something in their mailboxes.
+    pub(crate) fn wake_some(&mut self) {
         for task in self.wakes.drain(..) {
             task.wake();
         }
     }
 
-    pub(crate) fn add_wake(&mut self, task: Option<Waker>) {
+    /// Those in whose mailboxes there is something, for the caller to see to.
+    pub(crate) fn take_due(&mut self) -> Vec<Sleeper> {
+        mem::take(&mut self.due)
+    }
+
+    /// The same if it is just one.
+    pub(crate) fn take_only_due(&mut self) -> Option<Sleeper> {
+        match self.due.len() {
+            1 => self.due.pop(),
+            _ => None,
+        }
+    }
+
+    /// Keeps the memory of `due`, which has been seen to, for the next ones.
+    pub(crate) fn keep(&mut self, due: Vec<Sleeper>) {
+        if self.due.capacity() == 0 {
+            self.due = due;
+        }
+    }
+
+    pub(crate) fn add_wake(&mut self, task: Option<Sleeper>) {
         self.wakes.extend(task);
     }
 
     /// Pushes `item` to `mailbox`, and keeps what is to be done about it.
     pub(crate) fn push(&mut self, mailbox: &Arc<Mailbox>, item: Item, manner: Manner) -> Told {
         match mailbox.push(item, manner) {
-            Pushed::Queued(wake) => {
-                self.wakes.extend(wake);
+            Pushed::Queued(reader) => {
+                self.due.extend(reader);
                 Told::Yes
             }
-            Pushed::Above(wake) => {
-                self.wakes.extend(wake);
+            Pushed::Above(reader) => {
+                self.due.extend(reader);
                 self.behind.push(mailbox.clone());
                 Told::Yes
             }

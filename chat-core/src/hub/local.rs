@@ -13,7 +13,7 @@ use futures::{
     stream::Stream,
 };
 
-use super::{CloseReason, Effects, HoldBack, Hub, Item, Reader, Seat, Stop};
+use super::{CloseReason, Effects, HoldBack, Hub, Item, Reader, Seat, Sleeper, Stop};
 use crate::{
     config::SlowReader,
     connections::Listed,
@@ -332,13 +332,14 @@ impl LocalUser {
                     return Poll::Ready(());
                 }
                 // What is let go is woken through its own mailbox, whatever it waits for.
-                match mailbox.sleep(cx.waker(), false, None) && !hold.is_over() {
+                let sleeps = mailbox.sleep(Sleeper::new(cx.waker()), false, None).is_ok();
+                match sleeps && !hold.is_over() {
                     true => Poll::Pending,
                     false => Poll::Ready(()),
                 }
             });
             match select(let_go, sleep).await {
-                Either::Left(_) if mailbox.awake().is_some() => return,
+                Either::Left(_) if mailbox.awake().0.is_some() => return,
                 Either::Left(_) | Either::Right(_) => {}
             }
         }
@@ -395,7 +396,7 @@ impl Stream for LocalUser {
             if user.over {
                 return Poll::Ready(None);
             }
-            let closed = user.seat.mailbox().awake();
+            let (closed, _) = user.seat.mailbox().awake();
             if closed == Some(CloseReason::Overflow) {
                 return Poll::Ready(Some(user.end_slow()));
             }
@@ -416,7 +417,9 @@ impl Stream for LocalUser {
                     CloseReason::Shutdown => return Poll::Ready(Some(Event::Bye)),
                     _ => {}
                 }
-            } else if user.seat.mailbox().sleep(cx.waker(), true, None) {
+            } else if let sleeper = Sleeper::new(cx.waker())
+                && user.seat.mailbox().sleep(sleeper, true, None).is_ok()
+            {
                 return Poll::Pending;
             }
         }

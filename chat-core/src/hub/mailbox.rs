@@ -4,10 +4,10 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
     time::Instant,
 };
 
+use super::sleeper::Sleeper;
 use crate::{
     config::SlowReader,
     model::{Event, Outbound},
@@ -50,7 +50,7 @@ struct State {
     /// Something found no room since the last taking; a large event may, also below the mark.
     refused: bool,
     /// The task of the connection, while it sleeps.
-    reader: Option<Waker>,
+    reader: Option<Sleeper>,
     /// Whether `reader` wants to know of events; it always wants to know of the end.
     wants_events: bool,
     /// How often something was taken out.
@@ -133,13 +133,13 @@ pub(crate) enum Manner {
 #[must_use]
 pub(crate) enum Pushed {
     /// It is queued, or counted as missed. Wake the task, if there is one.
-    Queued(Option<Waker>),
+    Queued(Option<Sleeper>),
     /// It is queued, but the reader is behind: hold back until it is not, see [`Mailbox::hold_back`].
-    Above(Option<Waker>),
+    Above(Option<Sleeper>),
     /// It is not queued, because there is no room at the moment: hold back and push it again.
     NoRoom,
     /// It is not queued, because its reader has to be disconnected. Wake the task, if there is one.
-    Overflow(Option<Waker>),
+    Overflow(Option<Sleeper>),
     /// It is not queued, because its reader is leaving already.
     Closed,
 }
@@ -282,37 +282,36 @@ impl Mailbox {
         self.lock().last_read = Some(now);
     }
 
-    /// Registers the connection's task, to be woken at the end of the mailbox and, if it
-    /// `wants_events`, at the next event.
+    /// Puts the connection's task to sleep, to be woken at the end of the mailbox and, if it
+    /// `wants_events`, to be told of the next event.
     ///
-    /// `false` if there is something to do right now instead: an event that it wants, or an end other
+    /// # Errors
+    ///
+    /// The sleeper, if there is something to do right now instead: an event that it wants, or an end other
     /// than the one that it has `seen`.
     pub(crate) fn sleep(
         &self,
-        task: &Waker,
+        sleeper: Sleeper,
         wants_events: bool,
         seen: Option<CloseReason>,
-    ) -> bool {
+    ) -> Result<(), Sleeper> {
         let mut state = self.lock();
         let waits = !state.queue.is_empty() || state.missed > 0;
         if state.closed != seen || wants_events && waits {
-            return false;
+            return Err(sleeper);
         }
         state.wants_events = wants_events;
-        let before = state.reader.replace(task.clone());
+        let before = state.reader.replace(sleeper);
         // To drop a task may be to drop whoever is told of it.
         drop(state);
         drop(before);
-        true
+        Ok(())
     }
 
-    /// Forgets the task, which is awake and will look for itself.
-    pub(crate) fn awake(&self) -> Option<CloseReason> {
+    /// Takes the sleeper, which is awake and will look for itself.
+    pub(crate) fn awake(&self) -> (Option<CloseReason>, Option<Sleeper>) {
         let mut state = self.lock();
-        let (before, closed) = (state.reader.take(), state.closed);
-        drop(state);
-        drop(before);
-        closed
+        (state.closed, state.reader.take())
     }
 
     /// Whether its reader is merely slow: it has taken something since `since`, or its task is about to see
@@ -361,12 +360,12 @@ impl Mailbox {
     }
 
     /// The task of the connection, if it sleeps, to be woken whether it wants events or not.
-    pub(crate) fn wake(&self) -> Option<Waker> {
+    pub(crate) fn wake(&self) -> Option<Sleeper> {
         self.lock().reader.take()
     }
 
     /// Closes the mailbox of somebody who is put out, with what they are told last.
-    pub(crate) fn kick(&self, last_word: Event) -> Option<Waker> {
+    pub(crate) fn kick(&self, last_word: Event) -> Option<Sleeper> {
         let mut state = self.lock();
         if state.closed.is_none() {
             state.last_word = Some(Box::new(last_word));
@@ -382,7 +381,7 @@ impl Mailbox {
     /// Closes the mailbox: no further event comes in. What is queued stays until it is taken.
     ///
     /// A later reason replaces an earlier one only if it is [`CloseReason::Abort`].
-    pub(crate) fn close(&self, reason: CloseReason) -> Option<Waker> {
+    pub(crate) fn close(&self, reason: CloseReason) -> Option<Sleeper> {
         self.lock().close(reason)
     }
 
@@ -463,7 +462,7 @@ impl State {
         mem::take(&mut self.waiting)
     }
 
-    fn close(&mut self, reason: CloseReason) -> Option<Waker> {
+    fn close(&mut self, reason: CloseReason) -> Option<Sleeper> {
         if self.closed.is_none() || reason == CloseReason::Abort {
             self.closed = Some(reason);
         }
@@ -532,7 +531,7 @@ mod tests {
         full_with(events, SlowReader::Disconnect)
     }
 
-    fn queued(pushed: Pushed) -> Option<Waker> {
+    fn queued(pushed: Pushed) -> Option<Sleeper> {
         match pushed {
             Pushed::Queued(waker) | Pushed::Above(waker) => waker,
             other => panic!("{other:?}"),
@@ -575,7 +574,7 @@ mod tests {
         queued(push(&mailbox, event("x")));
         assert!(matches!(push(&mailbox, event("x")), Pushed::Overflow(None)));
         assert!(matches!(push(&mailbox, event("x")), Pushed::Closed));
-        assert_eq!(mailbox.awake(), Some(CloseReason::Overflow));
+        assert_eq!(mailbox.awake().0, Some(CloseReason::Overflow));
         assert_eq!(mailbox.clear().0, 5, "with the one that found no room");
     }
 
@@ -630,20 +629,21 @@ mod tests {
         let count = Arc::new(Count::default());
         let task = waker(count.clone());
         let mailbox = room_for(10);
-        assert!(mailbox.sleep(&task, true, None));
+        let sleep = |wants_events, seen| {
+            let sleeper = Sleeper::new(&task);
+            mailbox.sleep(sleeper, wants_events, seen).is_ok()
+        };
+        assert!(sleep(true, None));
         queued(push(&mailbox, event("a"))).unwrap().wake();
         assert!(queued(push(&mailbox, event("b"))).is_none());
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert!(
-            !mailbox.sleep(&task, true, None),
-            "there is something to take"
-        );
+        assert!(!sleep(true, None), "there is something to take");
 
-        assert!(mailbox.sleep(&task, false, None));
+        assert!(sleep(false, None));
         assert!(queued(push(&mailbox, event("c"))).is_none());
         assert!(mailbox.close(CloseReason::Shutdown).is_some());
-        assert!(!mailbox.sleep(&task, false, None), "it has ended");
-        assert!(mailbox.sleep(&task, false, Some(CloseReason::Shutdown)));
+        assert!(!sleep(false, None), "it has ended");
+        assert!(sleep(false, Some(CloseReason::Shutdown)));
         assert!(mailbox.close(CloseReason::Abort).is_some());
     }
 

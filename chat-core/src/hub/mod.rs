@@ -10,6 +10,7 @@ mod room;
 mod room_handle;
 mod roster;
 mod seat;
+mod sleeper;
 mod user;
 
 use std::{
@@ -35,6 +36,7 @@ pub(crate) use effects::{Effects, discard};
 pub(crate) use hold::HoldBack;
 pub use local::{LocalUser, LocalUserBuilder};
 pub(crate) use mailbox::{CloseReason, Item, Mailbox};
+pub(crate) use sleeper::{Outlet, Sleeper};
 use mailbox::{Manner, Reader};
 use names::NameMap;
 use room::Room;

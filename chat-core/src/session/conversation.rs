@@ -154,6 +154,11 @@ impl<W: Wire> Conversation<W> {
             || self.outbox.len() >= HIGH_WATER
     }
 
+    /// Whether it is served, and nothing waits to be written.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.phase == Phase::Open && self.listing.is_none() && self.outbox.is_empty()
+    }
+
     /// Whether it is only the program that is waited for, so that it is worth finding out whether the peer is
     /// still there.
     pub(super) fn waits_for_program(&self) -> bool {
@@ -560,7 +565,7 @@ impl<W: Wire> Conversation<W> {
         if self.finish(verb, done, now, items, effects) == Flow::PutBack {
             self.pending = Some(Box::new(Pending::Granted(granted)));
         }
-        effects.wake();
+        effects.wake_some();
     }
 
     /// Takes the program's answer. `None` if there is nothing to do by it.
@@ -682,7 +687,7 @@ impl<W: Wire> Conversation<W> {
             drop(self.mailbox().close(CloseReason::Ended));
             self.drain(usize::MAX, &mut Vec::new());
         }
-        self.seen = self.mailbox().awake();
+        self.seen = self.mailbox().awake().0;
         if matches!(why, End::Flooding) {
             log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
                 log!(connection WARN, peer = %self.peer, name = name.as_ref().map(display), "disconnected: it asked for too much too fast");

@@ -3,9 +3,9 @@
 use std::{
     future::{Future, poll_fn},
     io, mem,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
@@ -15,12 +15,13 @@ use super::{
     conversation::{Conversation, End, Flow, HIGH_WATER, Phase},
     hook::Asking,
     machine::Machine,
-    scratch::{Lender, READ, Scratch},
+    scratch::{READ, Scratch},
+    task::Task,
 };
 use crate::{
     addresses::AddressPlace,
-    connections::{Listed, Place},
-    hub::{CloseReason, Effects, Inner, Item, Mailbox, Seat},
+    connections::{Listed, Place, ServerId},
+    hub::{CloseReason, Effects, Inner, Item, Mailbox, Seat, Sleeper},
     net::Incoming,
     rt::{Runtime, Sleep, deadline_after},
     trace::log,
@@ -29,7 +30,7 @@ use crate::{
 
 /// One connection: its socket, what its bytes mean, and what goes on between it and the hub.
 ///
-/// It is polled through [`run`](Self::run). Dropping it at any point closes the socket, frees the name and
+/// Its [`Task`] polls it. Dropping it at any point closes the socket, frees the name and
 /// leaves nothing of it in the hub.
 pub(crate) struct Connection<Io, W> {
     io: Io,
@@ -46,7 +47,7 @@ pub(crate) struct Connection<Io, W> {
     /// Given back when the connection is gone; last, so that they are dropped last.
     _place: Place,
     _address: Option<AddressPlace>,
-    _listed: Listed,
+    listed: Listed,
 }
 
 /// What one turn of the driver came to.
@@ -68,7 +69,7 @@ const TURNS: usize = 8;
 
 impl<Io, W> Connection<Io, W>
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     W: Wire,
 {
     /// A connection that holds its places and is `listed` while it lives.
@@ -93,7 +94,7 @@ where
             armed: None,
             _place: places.0,
             _address: places.1,
-            _listed: listed,
+            listed,
         }
     }
 
@@ -102,40 +103,8 @@ where
         self.talk.end(why, now);
     }
 
-    /// Serves the connection to its end.
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "an `async fn` would have room for the connection twice"
-    )]
-    pub(crate) fn run<R: Runtime>(mut self, rt: R) -> impl Future<Output = ()> {
-        async move {
-            let mut sleep = pin!(rt.sleep_until(rt.now()));
-            let lender = match R::THREAD_PER_TASK {
-                true => Lender::Process,
-                false => Lender::Thread,
-            };
-            poll_fn(|cx| {
-                Scratch::with(lender, |scratch| {
-                    self.talk.outbox.borrow(&mut scratch.write);
-                    let over = self.poll(cx, &rt, sleep.as_mut(), scratch);
-                    self.talk.outbox.settle(&mut scratch.write);
-                    over
-                })
-            })
-            .await;
-            let report = match self.talk.seen {
-                Some(CloseReason::Abort) => None,
-                _ => self.talk.report(rt.now()),
-            };
-            if let Some(report) = report {
-                // What others may want goes first.
-                drop((self.io, self._place, self._address));
-                let hub = self.talk.hub().clone();
-                // In a box, so that who asks for no reports has no room for one.
-                let mailbox = self.talk.mailbox().clone();
-                Box::pin(send_report(report, hub, mailbox, &rt, sleep)).await;
-            }
-        }
+    pub(super) fn server(&self) -> ServerId {
+        self.listed.server()
     }
 
     /// Does all that can be done now, within reason.
@@ -143,14 +112,28 @@ where
     /// The invariant: `Pending` is returned only when the socket has this task's waker for every
     /// direction that is wanted, the mailbox has it, the hook that is awaited has it, and the timer has it if
     /// there is a deadline; or when the task has been woken already.
-    fn poll<R: Runtime>(
+    pub(super) fn poll<R: Runtime>(
         &mut self,
         cx: &mut Context<'_>,
-        rt: &R,
+        task: &Arc<Task<Io, W, R>>,
+        sleep: Pin<&mut R::Sleep>,
+        scratch: &mut Scratch,
+    ) -> Poll<()> {
+        self.talk.outbox.borrow(&mut scratch.write);
+        let over = self.poll_turns(cx, task, sleep, scratch);
+        self.talk.outbox.settle(&mut scratch.write);
+        over
+    }
+
+    fn poll_turns<R: Runtime>(
+        &mut self,
+        cx: &mut Context<'_>,
+        task: &Arc<Task<Io, W, R>>,
         mut sleep: Pin<&mut R::Sleep>,
         scratch: &mut Scratch,
     ) -> Poll<()> {
-        let mut closed = self.talk.mailbox().awake();
+        let rt = &task.rt;
+        let (mut closed, mut sleeper) = self.talk.mailbox().awake();
         for _ in 0..TURNS {
             if closed != self.talk.seen {
                 self.talk.seen = closed;
@@ -179,13 +162,20 @@ where
                         if self.deadline_passed(rt.now()) {
                             return Poll::Ready(());
                         }
-                    } else if self.talk.mailbox().sleep(cx.waker(), !blocked, self.talk.seen)
-                        // Looked at again, because the waker was not there when it was looked at first.
-                        && !self.talk.was_let_go()
-                    {
-                        return Poll::Pending;
+                    } else {
+                        let same = sleeper.take().filter(|s| s.task().will_wake(cx.waker()));
+                        let asleep = same.unwrap_or_else(|| {
+                            Sleeper::with_outlet(cx.waker().clone(), task.clone())
+                        });
+                        let mailbox = self.talk.mailbox();
+                        // Looked at again, because the sleeper was not there when it was looked at first.
+                        if mailbox.sleep(asleep, !blocked, self.talk.seen).is_ok()
+                            && !self.talk.was_let_go()
+                        {
+                            return Poll::Pending;
+                        }
                     }
-                    closed = self.talk.mailbox().awake();
+                    (closed, sleeper) = self.talk.mailbox().awake();
                 }
                 Err(error) => {
                     let unsent = self.talk.outbox.len();
@@ -196,6 +186,54 @@ where
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Takes what is in the mailbox and writes it, for a `task` that sleeps. `false` if the task has to be
+    /// woken, because there is more to do than that.
+    pub(super) fn deliver<R: Runtime>(
+        &mut self,
+        task: &Waker,
+        rt: &R,
+        scratch: &mut Scratch,
+    ) -> bool {
+        if !self.talk.is_at_rest() || self.unflushed {
+            return false;
+        }
+        self.talk.outbox.borrow(&mut scratch.write);
+        self.talk.drain(HIGH_WATER, &mut scratch.items);
+        // If the socket is full, or broken, the task finds that out for itself.
+        let written = self.poll_write(&mut Context::from_waker(task), rt);
+        self.talk.outbox.settle(&mut scratch.write);
+        matches!(written, Ok(Poll::Ready(())))
+    }
+
+    /// Leaves `sleeper` for whoever has something for it next, unless there is something already.
+    pub(super) fn sleep(&self, sleeper: Sleeper) {
+        let mailbox = self.talk.mailbox();
+        let woken = match mailbox.sleep(sleeper, true, self.talk.seen) {
+            Err(sleeper) => Some(sleeper),
+            Ok(()) if self.talk.was_let_go() => mailbox.wake(),
+            Ok(()) => None,
+        };
+        if let Some(sleeper) = woken {
+            sleeper.wake();
+        }
+    }
+
+    /// What the program is to be told now that the connection is over.
+    pub(super) fn last_report<R: Runtime>(self, rt: &R) -> Option<LastReport> {
+        let Self {
+            mut talk, listed, ..
+        } = self;
+        match talk.seen {
+            Some(CloseReason::Abort) => None,
+            _ => Some(LastReport {
+                asking: talk.report(rt.now())?,
+                hub: talk.hub().clone(),
+                mailbox: talk.mailbox().clone(),
+                _listed: listed,
+            }),
+        }
     }
 
     /// One turn: drain and write, so that one write takes both, then read. The timer is looked at after
@@ -312,7 +350,7 @@ where
                 _ => self.handle_input(&read[..count], now, items, effects),
             }
         }
-        effects.wake();
+        effects.wake_some();
         self.machine.pause();
         // A peer that always has something to read keeps the timer from being looked at.
         self.deadline_passed(now);
@@ -446,27 +484,39 @@ where
     }
 }
 
-/// Tells the program that the connection is over, within the time that it has for that, and while the server
-/// has time.
-async fn send_report<R: Runtime>(
-    mut report: Asking,
+/// What the program is told when a connection is over, which is among the open ones until then.
+pub(super) struct LastReport {
+    asking: Asking,
     hub: Arc<Inner>,
     mailbox: Arc<Mailbox>,
-    rt: &R,
-    mut sleep: Pin<&mut R::Sleep>,
-) {
-    sleep.as_mut().reset(report.until);
-    let failed = poll_fn(|cx| match report.poll(cx) {
-        Poll::Ready(answer) => Poll::Ready(answer.is_failed()),
-        Poll::Pending => {
-            let seen = mailbox.awake();
-            match seen == Some(CloseReason::Abort) || !mailbox.sleep(cx.waker(), false, seen) {
-                true => Poll::Ready(true),
-                false => sleep.as_mut().poll(cx).map(|()| true),
+    _listed: Listed,
+}
+
+impl LastReport {
+    /// Tells it, within the time that the program has for that, and while the server has time.
+    pub(super) async fn send<R: Runtime>(self, rt: &R, mut sleep: Pin<&mut R::Sleep>) {
+        let Self {
+            mut asking,
+            hub,
+            mailbox,
+            _listed,
+        } = self;
+        sleep.as_mut().reset(asking.until);
+        let failed = poll_fn(|cx| match asking.poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(answer.is_failed()),
+            Poll::Pending => {
+                let (seen, _) = mailbox.awake();
+                let sleeper = Sleeper::new(cx.waker());
+                match seen == Some(CloseReason::Abort)
+                    || mailbox.sleep(sleeper, false, seen).is_err()
+                {
+                    true => Poll::Ready(true),
+                    false => sleep.as_mut().poll(cx).map(|()| true),
+                }
             }
-        }
-    });
-    let failed = failed.await;
-    let time = rt.now().saturating_duration_since(report.began);
-    hub.counters.hook(time, failed);
+        });
+        let failed = failed.await;
+        let time = rt.now().saturating_duration_since(asking.began);
+        hub.counters.hook(time, failed);
+    }
 }

@@ -11,7 +11,10 @@ mod machine;
 mod outbox;
 mod rate;
 mod scratch;
+mod task;
 
 pub(crate) use conversation::End;
 pub(crate) use driver::Connection;
 pub(crate) use rate::Bucket;
+pub(crate) use scratch::Scratch;
+pub(crate) use task::serve;

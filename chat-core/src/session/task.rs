@@ -1,0 +1,196 @@
+//! The task of a connection, and how others write to its socket while it sleeps.
+
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use futures::io::{AsyncRead, AsyncWrite};
+
+use super::{
+    driver::Connection,
+    scratch::{Lender, Scratch},
+};
+use crate::{
+    connections::ServerId,
+    hub::{Outlet, Sleeper},
+    rt::Runtime,
+    wire::Wire,
+};
+
+/// A connection, where its task finds it, and others do that have something for its peer.
+///
+/// Whoever holds the lock writes to the socket, and so does nobody else.
+pub(super) struct Task<Io, W, R> {
+    pub(super) rt: R,
+    server: ServerId,
+    /// `None` once the task is over.
+    connection: Mutex<Option<Connection<Io, W>>>,
+}
+
+/// Serves `connection` to its end.
+pub(crate) fn serve<Io, W, R>(
+    connection: Connection<Io, W>,
+    rt: R,
+) -> impl Future<Output = ()> + use<Io, W, R>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    W: Wire,
+    R: Runtime,
+{
+    let running = Running(Arc::new(Task {
+        rt,
+        server: connection.server(),
+        connection: Mutex::new(Some(connection)),
+    }));
+    async move {
+        let task = &running.0;
+        let lender = match R::THREAD_PER_TASK {
+            true => Lender::Process,
+            false => Lender::Thread,
+        };
+        let mut sleep = pin!(task.rt.sleep_until(task.rt.now()));
+        let mut due = Due::default();
+        poll_fn(|cx| {
+            Scratch::with(lender, |scratch| {
+                task.poll(cx, sleep.as_mut(), &mut due, scratch)
+            })
+        })
+        .await;
+        // In a box, so that who asks for no reports has no room for one.
+        let report = running.end().and_then(|connection| connection.last_report(&task.rt));
+        let sending = report.map(|report| Box::pin(report.send(&task.rt, sleep)));
+        if let Some(sending) = sending {
+            sending.await;
+        }
+    }
+}
+
+/// The task's own handle. The connection ends with it, even while somebody else writes to the socket.
+struct Running<Io, W, R>(Arc<Task<Io, W, R>>);
+
+impl<Io, W, R> Running<Io, W, R> {
+    /// Takes the connection out.
+    fn end(&self) -> Option<Connection<Io, W>> {
+        let connection = self.0.connection.lock();
+        connection.unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<Io, W, R> Drop for Running<Io, W, R> {
+    fn drop(&mut self) {
+        drop(self.end());
+    }
+}
+
+/// How many sockets one poll writes to for others before it lets others run.
+const DELIVERIES: usize = 128;
+
+impl<Io, W, R> Task<Io, W, R>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    W: Wire,
+    R: Runtime,
+{
+    /// Does all that can be done now, within reason. What this peer has brought about for one other peer is
+    /// written at once. What it has for many waits until everyone who is ready to run has had a turn, because
+    /// what these bring about for the same readers then goes out in the same writes.
+    fn poll(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        sleep: Pin<&mut R::Sleep>,
+        due: &mut Due,
+        scratch: &mut Scratch,
+    ) -> Poll<()> {
+        if !due.0.is_empty() {
+            due.deliver(self.server, scratch);
+            if !due.0.is_empty() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            scratch.effects.keep(mem::take(&mut due.0));
+        }
+        let over = {
+            // A connection that has panicked while somebody wrote to it is not fit to go on.
+            let Ok(mut connection) = self.connection.lock() else {
+                return Poll::Ready(());
+            };
+            let Some(connection) = &mut *connection else {
+                return Poll::Ready(());
+            };
+            connection.poll(cx, self, sleep, scratch)
+        };
+        if over.is_ready() {
+            scratch.effects.wake();
+        } else if let Some(only) = scratch.effects.take_only_due() {
+            only.deliver(self.server, scratch);
+        } else {
+            due.0 = scratch.effects.take_due();
+            if !due.0.is_empty() {
+                cx.waker().wake_by_ref();
+            }
+        }
+        over
+    }
+}
+
+/// Sleepers in whose mailboxes there is something, for this task to deliver. If it is gone before it has,
+/// they wake up.
+#[derive(Default)]
+struct Due(Vec<Sleeper>);
+
+impl Due {
+    /// Serves as many as one poll may.
+    fn deliver(&mut self, server: ServerId, scratch: &mut Scratch) {
+        let rest = self.0.len().saturating_sub(DELIVERIES);
+        // They pop off one by one, so that none is lost should one of them panic.
+        while self.0.len() > rest
+            && let Some(sleeper) = self.0.pop()
+        {
+            sleeper.deliver(server, scratch);
+        }
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        for sleeper in self.0.drain(..) {
+            sleeper.wake();
+        }
+    }
+}
+
+impl<Io, W, R> Outlet for Task<Io, W, R>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    W: Wire,
+    R: Runtime,
+{
+    fn deliver(self: Arc<Self>, task: Waker, by: ServerId, scratch: &mut Scratch) {
+        // Sockets may be polled in the runtime that they belong to, and perhaps nowhere else.
+        if by != self.server {
+            return task.wake();
+        }
+        let mut task = Some(task);
+        // An encoder that panics must not do so in the middle of somebody else's affairs. It ends its own
+        // connection, whose lock is poisoned by it.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            // If it is locked, then by the task itself, or it has panicked.
+            if let Ok(mut connection) = self.connection.try_lock()
+                && let Some(connection) = &mut *connection
+                && let Some(waker) = &task
+                && connection.deliver(waker, &self.rt, scratch)
+                && let Some(waker) = task.take()
+            {
+                connection.sleep(Sleeper::with_outlet(waker, self.clone()));
+            }
+        }));
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}
