@@ -21,7 +21,7 @@ use std::{
 use chinwag::{
     Client, ClientError, Received,
     client::Inbox,
-    tokio::{TokioIo, connect},
+    tokio::{TokioSocket, connect},
 };
 use clap::Parser;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
@@ -55,7 +55,7 @@ const PING_EVERY: Duration = Duration::from_secs(600);
 /// How long a server may take to say good-bye.
 const GOOD_BYE: Duration = Duration::from_secs(2);
 
-type Io = TokioIo<TcpStream>;
+type Io = TokioSocket<TcpStream>;
 
 /// Chats with those who are connected to a chinwag server.
 #[derive(Parser)]

@@ -5,14 +5,15 @@ use std::os::fd::{AsFd as AsSocket, BorrowedFd};
 #[cfg(windows)]
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 use std::{
-    future::{Future, poll_fn},
     io::{self, IoSlice},
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use futures::io::{AsyncRead, AsyncWrite};
-use tokio::{io::ReadBuf, task::unconstrained};
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::{io::ReadBuf, net::TcpStream};
 
 /// A tokio stream, read and written through the traits of `futures`.
 ///
@@ -63,10 +64,105 @@ impl<T: tokio::io::AsyncWrite + Unpin> AsyncWrite for TokioIo<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // A task that writes to many sockets would soon be told that sockets are full that are not. How
-        // much one poll may do is seen to by whoever polls.
-        let write = poll_fn(|cx| Pin::new(&mut self.0).poll_write(cx, buf));
-        pin!(unconstrained(write)).poll(cx)
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// A socket of tokio's, like [`TokioIo`], but one that any number of may be written to in one poll.
+///
+/// tokio counts what a task does in one poll, and after so many operations says that sockets are full that
+/// are not. A connection of chinwag's writes for others too, and bounds by itself what one poll does.
+#[derive(Debug)]
+pub struct TokioSocket<S>(S);
+
+/// What the sockets of tokio have in common.
+pub trait Socket: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {
+    /// Writes as much as there is room for, without a task.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, and [`WouldBlock`](io::ErrorKind::WouldBlock).
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize>;
+}
+
+impl Socket for TcpStream {
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.try_write(buf)
+    }
+}
+
+#[cfg(unix)]
+impl Socket for UnixStream {
+    fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.try_write(buf)
+    }
+}
+
+impl<S> TokioSocket<S> {
+    /// Wraps `socket`.
+    pub fn new(socket: S) -> Self {
+        Self(socket)
+    }
+
+    /// The socket.
+    pub fn into_inner(self) -> S {
+        self.0
+    }
+}
+
+impl<S: AsSocket> AsSocket for TokioSocket<S> {
+    #[cfg(unix)]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    #[cfg(windows)]
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.0.as_socket()
+    }
+}
+
+impl<S: Socket> AsyncRead for TokioSocket<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buf = ReadBuf::new(buf);
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+}
+
+impl<S: Socket> AsyncWrite for TokioSocket<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.0.try_write(buf) {
+            // It is full, or not known yet to have room.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Pin::new(&mut self.0).poll_write(cx, buf)
+            }
+            written => Poll::Ready(written),
+        }
     }
 
     fn poll_write_vectored(
@@ -91,7 +187,7 @@ mod tests {
     use std::future::poll_fn;
 
     use futures::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
 
     use super::*;
 

@@ -17,7 +17,7 @@ use chinwag_core::{
 };
 use tokio::net::TcpStream;
 
-pub use io::TokioIo;
+pub use io::{Socket, TokioIo, TokioSocket};
 pub use runtime::{TokioRuntime, TokioSleep};
 
 /// [`TokioRuntime`], by the name that every runtime has in its module, so that a program changes runtimes by changing
@@ -45,7 +45,7 @@ pub type UnixListener = sockets::UnixListener<TokioRuntime>;
 /// # Errors
 ///
 /// Whatever the system says of the address or the connection.
-pub async fn connect(target: impl Into<Target>) -> Result<Client<TokioIo<TcpStream>>> {
+pub async fn connect(target: impl Into<Target>) -> Result<Client<TokioSocket<TcpStream>>> {
     sockets::connect::<TokioRuntime>(target).await
 }
 
@@ -59,6 +59,6 @@ pub async fn connect(target: impl Into<Target>) -> Result<Client<TokioIo<TcpStre
 #[cfg(unix)]
 pub async fn connect_unix(
     path: impl AsRef<std::path::Path>,
-) -> Result<Client<TokioIo<tokio::net::UnixStream>>> {
+) -> Result<Client<TokioSocket<tokio::net::UnixStream>>> {
     sockets::connect_unix::<TokioRuntime>(path).await
 }

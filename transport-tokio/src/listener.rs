@@ -14,15 +14,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::RuntimeFlavor;
 
-use crate::{TokioIo, TokioRuntime};
+use crate::{TokioRuntime, TokioSocket};
 
 impl Network for TokioRuntime {
     type TcpListener = TcpListener;
-    type TcpStream = TokioIo<TcpStream>;
+    type TcpStream = TokioSocket<TcpStream>;
     #[cfg(unix)]
     type UnixListener = UnixListener;
     #[cfg(unix)]
-    type UnixStream = TokioIo<UnixStream>;
+    type UnixStream = TokioSocket<UnixStream>;
 
     /// Runs `main` to its end, on this thread.
     ///
@@ -45,11 +45,11 @@ impl Network for TokioRuntime {
 
     async fn accept_tcp(listener: &TcpListener) -> io::Result<(Self::TcpStream, SocketAddr)> {
         let (stream, addr) = listener.accept().await?;
-        Ok((TokioIo::new(stream), addr))
+        Ok((TokioSocket::new(stream), addr))
     }
 
     async fn connect_tcp(addr: SocketAddr) -> io::Result<Self::TcpStream> {
-        TcpStream::connect(addr).await.map(TokioIo::new)
+        TcpStream::connect(addr).await.map(TokioSocket::new)
     }
 
     #[cfg(unix)]
@@ -62,11 +62,11 @@ impl Network for TokioRuntime {
         listener: &UnixListener,
     ) -> io::Result<(Self::UnixStream, Option<Box<Path>>)> {
         let (stream, addr) = listener.accept().await?;
-        Ok((TokioIo::new(stream), addr.as_pathname().map(Into::into)))
+        Ok((TokioSocket::new(stream), addr.as_pathname().map(Into::into)))
     }
 
     #[cfg(unix)]
     async fn connect_unix(path: &Path) -> io::Result<Self::UnixStream> {
-        UnixStream::connect(path).await.map(TokioIo::new)
+        UnixStream::connect(path).await.map(TokioSocket::new)
     }
 }
