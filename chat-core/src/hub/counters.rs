@@ -71,7 +71,10 @@ impl Counters {
             Item::Own(Event::Missed { count }) => Some(*count),
             _ => None,
         };
-        let mut delivered = items.len() as u64;
+        let mut delivered = items
+            .iter()
+            .map(|item| item.events().len() as u64)
+            .sum::<u64>();
         for count in items.iter().filter_map(missed) {
             delivered -= 1;
             self.missed.fetch_add(count, Relaxed);

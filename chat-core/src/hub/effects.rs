@@ -3,6 +3,7 @@
 use std::{mem, sync::Arc};
 
 use super::{
+    burst::Burst,
     mailbox::{Item, Mailbox, Manner, Pushed, wake_all},
     sleeper::Sleeper,
 };
@@ -15,6 +16,8 @@ pub(crate) struct Effects {
     wakes: Vec<Sleeper>,
     /// Tasks that sleep, and in whose mailboxes there is something now.
     due: Vec<Sleeper>,
+    /// What is said in a room, and not published yet.
+    pub(crate) burst: Burst,
     /// For whose sake the one who acts should hold back.
     pub(crate) behind: Vec<Arc<Mailbox>>,
     /// The mailbox of the in-process user who acts. They do not hold back for it: nobody but they themselves can

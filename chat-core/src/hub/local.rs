@@ -339,7 +339,7 @@ impl LocalUser {
                 }
             });
             match select(let_go, sleep).await {
-                Either::Left(_) if mailbox.awake().0.is_some() => return,
+                Either::Left(_) if mailbox.awake().closed.is_some() => return,
                 Either::Left(_) | Either::Right(_) => {}
             }
         }
@@ -391,12 +391,12 @@ impl Stream for LocalUser {
         let user = &mut *self;
         loop {
             if let Some(item) = user.taken.next() {
-                return Poll::Ready(Some(item.into_event()));
+                return Poll::Ready(item.into_event());
             }
             if user.over {
                 return Poll::Ready(None);
             }
-            let (closed, _) = user.seat.mailbox().awake();
+            let closed = user.seat.mailbox().awake().closed;
             if closed == Some(CloseReason::Overflow) {
                 return Poll::Ready(Some(user.end_slow()));
             }

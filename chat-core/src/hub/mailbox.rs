@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    mem,
+    mem, slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -11,6 +11,7 @@ use super::sleeper::Sleeper;
 use crate::{
     config::SlowReader,
     model::{Event, Outbound},
+    wire::Wire,
 };
 
 /// What waits for one connection, and how to wake its task.
@@ -73,22 +74,35 @@ struct State {
 pub(crate) enum Item {
     /// An event for this reader alone.
     Own(Event),
-    /// An event that others are told as well.
+    /// Events that others are told as well.
     Shared(Arc<Outbound>),
+    /// The one of these events at this place.
+    Part(Arc<Outbound>, usize),
 }
 
 impl Item {
-    pub(crate) fn event(&self) -> &Event {
+    /// The events, in order; at least one.
+    pub(crate) fn events(&self) -> &[Event] {
         match self {
-            Self::Own(event) => event,
-            Self::Shared(outbound) => outbound.event(),
+            Self::Own(event) => slice::from_ref(event),
+            Self::Shared(outbound) => outbound.events(),
+            Self::Part(outbound, index) => &outbound.events()[*index..=*index],
         }
     }
 
-    pub(crate) fn into_event(self) -> Event {
+    /// What all who read it on the wire `W` are sent, if they are sent the same.
+    pub(crate) fn frame<W: Wire>(&self) -> Option<&[u8]> {
         match self {
-            Self::Own(event) => event,
-            Self::Shared(outbound) => outbound.event().clone(),
+            Self::Shared(outbound) => outbound.frame::<W>(),
+            Self::Own(_) | Self::Part(..) => None,
+        }
+    }
+
+    /// The event of an item that a [`Reader::Program`] has taken, which is always one.
+    pub(crate) fn into_event(self) -> Option<Event> {
+        match self {
+            Self::Own(event) => Some(event),
+            shared => shared.events().first().cloned(),
         }
     }
 
@@ -96,7 +110,23 @@ impl Item {
         match self {
             Self::Own(event) => event.cost(),
             Self::Shared(outbound) => outbound.cost(),
+            Self::Part(..) => self.events().iter().map(Event::cost).sum(),
         }
+    }
+
+    fn is_several(&self) -> bool {
+        self.events().len() > 1
+    }
+
+    /// Its events one by one.
+    fn parts(&self) -> impl DoubleEndedIterator<Item = Self> + use<> {
+        let outbound = match self {
+            Self::Shared(outbound) => Some(outbound.clone()),
+            Self::Own(_) | Self::Part(..) => None,
+        };
+        let count = outbound.as_ref().map_or(0, |o| o.events().len());
+        let part = move |index| Some(Self::Part(outbound.clone()?, index));
+        (0..count).filter_map(part)
     }
 }
 
@@ -144,6 +174,24 @@ pub(crate) enum Pushed {
     Closed,
 }
 
+impl Pushed {
+    /// What became of this and of what was pushed after it.
+    fn and_then(self, next: Self) -> Self {
+        let reader = match self {
+            Self::Queued(reader) | Self::Above(reader) | Self::Overflow(reader) => reader,
+            Self::NoRoom | Self::Closed => None,
+        };
+        match next {
+            Self::Queued(last) => Self::Queued(reader.or(last)),
+            Self::Above(last) => Self::Above(reader.or(last)),
+            // It has to be woken, which is more than to be told of an event.
+            Self::Overflow(last) => Self::Overflow(reader.or(last)),
+            Self::NoRoom | Self::Closed if reader.is_some() => Self::Overflow(reader),
+            Self::NoRoom | Self::Closed => next,
+        }
+    }
+}
+
 impl Mailbox {
     pub(crate) fn new(limit: usize, of: Reader, policy: SlowReader) -> Self {
         Self {
@@ -162,51 +210,88 @@ impl Mailbox {
     }
 
     /// Queues `item`, if the mailbox is open and has room. An empty mailbox takes any one event.
+    ///
+    /// Several events in one item for which there is no room are queued, or not, one by one.
     pub(crate) fn push(&self, item: Item, manner: Manner) -> Pushed {
         let cost = item.cost();
         let mut state = self.lock();
         if state.closed.is_some() {
             return Pushed::Closed;
         }
-        if !state.queue.is_empty() {
-            let has_room = match manner {
-                Manner::Patient if !state.impatient => {
-                    if state.bytes + cost > self.limit / 4 * 3 {
-                        state.refused = true;
-                        return Pushed::NoRoom;
-                    }
-                    true
+        let has_room = state.queue.is_empty() || self.has_room(&state, cost, manner);
+        if has_room && (self.of == Reader::Connection || !item.is_several()) {
+            return self.enqueue(&mut state, item, cost);
+        }
+        if item.is_several() {
+            let mut pushed = Pushed::Closed;
+            for part in item.parts() {
+                pushed = pushed.and_then(self.push_one(&mut state, part, manner));
+            }
+            return pushed;
+        }
+        self.push_one(&mut state, item, manner)
+    }
+
+    fn push_one(&self, state: &mut State, item: Item, manner: Manner) -> Pushed {
+        let cost = item.cost();
+        if state.closed.is_some() {
+            return Pushed::Closed;
+        }
+        if !state.queue.is_empty() && !self.has_room(state, cost, manner) {
+            if manner == Manner::Patient && !state.impatient {
+                state.refused = true;
+                return Pushed::NoRoom;
+            }
+            match state.policy {
+                SlowReader::DropOldest => state.drop_oldest(self.limit.saturating_sub(cost)),
+                SlowReader::DropNewest => {
+                    state.missed += 1;
+                    return Pushed::Queued(None);
                 }
-                Manner::Urgent if !state.impatient => {
-                    state.bytes < self.limit.saturating_mul(Self::URGENT)
-                }
-                _ => state.bytes + cost <= self.limit,
-            };
-            if !has_room {
-                match state.policy {
-                    SlowReader::DropOldest => state.drop_oldest(self.limit.saturating_sub(cost)),
-                    SlowReader::DropNewest => {
-                        state.missed += 1;
-                        return Pushed::Queued(None);
-                    }
-                    SlowReader::Disconnect => {
-                        state.missed += 1;
-                        return Pushed::Overflow(state.close(CloseReason::Overflow));
-                    }
+                SlowReader::Disconnect => {
+                    state.missed += 1;
+                    return Pushed::Overflow(state.close(CloseReason::Overflow));
                 }
             }
         }
+        self.enqueue(state, item, cost)
+    }
+
+    fn has_room(&self, state: &State, cost: usize, manner: Manner) -> bool {
+        match manner {
+            Manner::Patient if !state.impatient => state.bytes + cost <= self.limit / 4 * 3,
+            Manner::Urgent if !state.impatient => {
+                state.bytes < self.limit.saturating_mul(Self::URGENT)
+            }
+            _ => state.bytes + cost <= self.limit,
+        }
+    }
+
+    fn enqueue(&self, state: &mut State, item: Item, cost: usize) -> Pushed {
         state.announce_missed();
         state.queue.push_back(item);
         state.bytes += cost;
-        let wake = match state.wants_events {
+        let reader = match state.wants_events {
             true => state.reader.take(),
             false => None,
         };
-        match self.is_above(&state) && !state.impatient {
-            true => Pushed::Above(wake),
-            false => Pushed::Queued(wake),
+        match self.is_above(state) && !state.impatient {
+            true => Pushed::Above(reader),
+            false => Pushed::Queued(reader),
         }
+    }
+
+    /// Takes the only item out, if there is just one, and nobody holds back for it.
+    pub(crate) fn take_only(&self) -> Option<Item> {
+        let mut state = self.lock();
+        if state.queue.len() != 1 || state.missed > 0 || !state.waiting.is_empty() {
+            return None;
+        }
+        state.bytes = 0;
+        state.takes += 1;
+        state.refused = false;
+        state.impatient = false;
+        state.queue.pop_front()
     }
 
     /// Takes events out, oldest first, until they cost at least `budget` bytes or none is left.
@@ -218,7 +303,12 @@ impl Mailbox {
             let count = mem::take(&mut state.missed);
             into.push(Item::Own(Event::Missed { count }));
         }
+        let all = state.bytes;
         let mut taken = 0;
+        if all < budget && state.missed == 0 {
+            into.extend(state.queue.drain(..));
+            taken = all;
+        }
         while taken < budget {
             if state.queue.is_empty() {
                 state.announce_missed();
@@ -309,9 +399,13 @@ impl Mailbox {
     }
 
     /// Takes the sleeper, which is awake and will look for itself.
-    pub(crate) fn awake(&self) -> (Option<CloseReason>, Option<Sleeper>) {
+    pub(crate) fn awake(&self) -> Awake {
         let mut state = self.lock();
-        (state.closed, state.reader.take())
+        Awake {
+            closed: state.closed,
+            waits: !state.queue.is_empty() || state.missed > 0,
+            sleeper: state.reader.take(),
+        }
     }
 
     /// Whether its reader is merely slow: it has taken something since `since`, or its task is about to see
@@ -397,11 +491,12 @@ impl Mailbox {
         let missed = mem::take(&mut state.missed);
         let waiting = state.release();
         drop(state);
-        let count = |item: &Item| match item.event() {
+        let count = |event: &Event| match event {
             Event::Missed { count } => *count,
             _ => 1,
         };
-        (events.iter().map(count).sum::<u64>() + missed, waiting)
+        let events = events.iter().flat_map(Item::events);
+        (events.map(count).sum::<u64>() + missed, waiting)
     }
 
     /// How many times the limit may wait of what nobody can be held back for.
@@ -418,6 +513,17 @@ impl Mailbox {
         // No code that runs under the lock panics half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a task finds when it wakes up.
+#[derive(Debug)]
+pub(crate) struct Awake {
+    /// How the mailbox was closed, if it was.
+    pub(crate) closed: Option<CloseReason>,
+    /// There is something in it.
+    pub(crate) waits: bool,
+    /// What slept, if nobody else has taken it.
+    pub(crate) sleeper: Option<Sleeper>,
 }
 
 /// When somebody began to hold back.
@@ -442,14 +548,21 @@ impl State {
         while self.bytes > limit
             && let Some(item) = self.queue.pop_front()
         {
+            if item.is_several() {
+                for part in item.parts().rev() {
+                    self.queue.push_front(part);
+                }
+                continue;
+            }
             self.bytes -= item.cost();
             self.missed += 1;
         }
     }
 
     /// Queues the news of what was dropped behind the queue, if anything was.
+    #[inline]
     fn announce_missed(&mut self) {
-        if self.policy == SlowReader::DropNewest && self.missed > 0 {
+        if self.missed > 0 && self.policy == SlowReader::DropNewest {
             let count = mem::take(&mut self.missed);
             let item = Item::Own(Event::Missed { count });
             self.bytes += item.cost();
@@ -510,7 +623,7 @@ mod tests {
     fn taken(mailbox: &Mailbox, budget: usize) -> Vec<String> {
         let mut items = Vec::new();
         mailbox.take(budget, &mut items);
-        let text = |item: Item| match item.into_event() {
+        let text = |item: Item| match item.into_event().unwrap() {
             Event::Direct { text, .. } => text.to_string(),
             Event::Missed { count } => format!("-{count}"),
             other => panic!("{other:?}"),
@@ -574,7 +687,7 @@ mod tests {
         queued(push(&mailbox, event("x")));
         assert!(matches!(push(&mailbox, event("x")), Pushed::Overflow(None)));
         assert!(matches!(push(&mailbox, event("x")), Pushed::Closed));
-        assert_eq!(mailbox.awake().0, Some(CloseReason::Overflow));
+        assert_eq!(mailbox.awake().closed, Some(CloseReason::Overflow));
         assert_eq!(mailbox.clear().0, 5, "with the one that found no room");
     }
 

@@ -1,5 +1,6 @@
 //! Where everybody meets: names and rooms, and what one connection sends to another.
 
+mod burst;
 mod counters;
 mod effects;
 mod hold;
@@ -30,13 +31,13 @@ use crate::{
     trace::LogQuota,
 };
 
+pub(crate) use burst::{Burst, Gathered};
 pub(crate) use counters::Counters;
 pub use counters::Stats;
 pub(crate) use effects::{Effects, discard};
 pub(crate) use hold::HoldBack;
 pub use local::{LocalUser, LocalUserBuilder};
 pub(crate) use mailbox::{CloseReason, Item, Mailbox};
-pub(crate) use sleeper::{Outlet, Sleeper};
 use mailbox::{Manner, Reader};
 use names::NameMap;
 use room::Room;
@@ -44,6 +45,7 @@ pub(crate) use room::Stop;
 pub use room_handle::RoomHandle;
 use roster::{Position, Roster};
 pub(crate) use seat::{Listing, Seat};
+pub(crate) use sleeper::{Outlet, Sleeper};
 use user::Entry;
 
 /// One chat: everyone who is connected to it can reach everyone else.

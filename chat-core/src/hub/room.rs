@@ -35,7 +35,8 @@ pub(crate) struct RoomState {
     /// The mailboxes of all connections of all members, behind each other for the one loop that counts.
     outlets: Slab<Arc<Mailbox>>,
     /// Mailboxes that were above their mark when they were last pushed to. Nobody who can wait pushes
-    /// anything more until they are not, so that a room takes each of them past the mark by one event.
+    /// anything more until they are not, so that a room takes each of them past the mark by one burst of
+    /// each talker.
     behind: Vec<Arc<Mailbox>>,
     /// The number of the last message.
     seq: u64,
@@ -128,6 +129,39 @@ impl Room {
         let from = state.member(actor)?.name.clone();
         state.wait(effects)?;
         state.say(&self.name, Some(from), text, Manner::Urgent, effects);
+        Ok(())
+    }
+
+    /// Whether a member may send something now.
+    pub(crate) fn admits(&self, actor: Actor<'_>, effects: &mut Effects) -> Result<(), Stop> {
+        let mut state = self.lock();
+        state.member(actor)?;
+        state.wait(effects)
+    }
+
+    /// Sends `texts` to all members, without waiting for anybody.
+    pub(crate) fn publish_all(
+        &self,
+        actor: Actor<'_>,
+        texts: &mut Vec<Arc<str>>,
+        effects: &mut Effects,
+    ) -> Result<(), HubError> {
+        let mut state = self.lock();
+        let from = state.member(actor)?.name.clone();
+        let mut said = texts.drain(..).map(|text| {
+            state.seq += 1;
+            Event::Said {
+                room: self.name.clone(),
+                seq: state.seq,
+                from: Some(from.clone()),
+                text,
+            }
+        });
+        let outbound = match (said.len(), said.next()) {
+            (1, Some(event)) => Outbound::new(event),
+            (_, first) => Outbound::burst(first.into_iter().chain(said).collect()),
+        };
+        state.tell_those(&Arc::new(outbound), Manner::Urgent, |_| true, effects);
         Ok(())
     }
 

@@ -6,9 +6,10 @@ use super::{
     Inner,
     effects::{Effects, Told, discard},
     mailbox::{Item, Mailbox, Manner, Reader, wake_all},
+    names::NameMap,
     room::{Actor, Room, Stop},
     roster::Position,
-    user::{Joined, User},
+    user::{Devices, Entry, Joined, User},
 };
 use crate::{
     config::SlowReader,
@@ -37,6 +38,18 @@ struct Registered {
     rooms: Vec<Joined>,
     /// The user's other connections.
     others: Vec<Arc<Mailbox>>,
+    /// To whom the last direct message went: the next one often does, too.
+    recipient: Option<Box<Recipient>>,
+}
+
+/// Who was found by a name.
+struct Recipient {
+    /// The name, as it was written.
+    name: String,
+    user: Arc<User>,
+    /// The version of the user that this is true of.
+    version: u64,
+    devices: Devices,
 }
 
 impl Registered {
@@ -49,6 +62,7 @@ impl Registered {
             is_here: true,
             rooms: Vec::new(),
             others: Vec::new(),
+            recipient: None,
         };
         registered.copy(me);
         registered
@@ -70,6 +84,37 @@ impl Registered {
         self.others.clear();
         let others = state.devices().iter().filter(|d| !Arc::ptr_eq(d, me));
         self.others.extend(others.cloned());
+    }
+}
+
+impl Recipient {
+    /// Who has the name `name`. If it is who had it last time, `last` is used again.
+    fn find<'a>(
+        last: &'a mut Option<Box<Self>>,
+        names: &NameMap<UserName, Entry>,
+        name: &str,
+    ) -> Result<&'a Devices, HubError> {
+        let is_known = |last: &Self| last.name == name && last.user.version() == last.version;
+        if !last.as_deref().is_some_and(is_known) {
+            // The version first: whoever changes an entry changes the version after it.
+            let look = |entry: &Entry| (entry.user.version(), entry.clone());
+            let (version, Entry { user, devices }) =
+                names.get(name, look).ok_or(HubError::NoSuchUser)?;
+            let mut text = match last.take() {
+                Some(last) => last.name,
+                None => String::new(),
+            };
+            text.clear();
+            text.push_str(name);
+            *last = Some(Box::new(Self {
+                name: text,
+                user,
+                version,
+                devices,
+            }));
+        }
+        let last = last.as_ref().ok_or(HubError::NoSuchUser)?;
+        Ok(&last.devices)
     }
 }
 
@@ -151,12 +196,11 @@ impl Seat {
             // Another connection of the same user may have changed the name by now.
             registered.refresh(&self.mailbox);
         }
-        let registered = self.registered.as_ref().filter(|r| r.is_here);
+        let registered = self.registered.as_mut().filter(|r| r.is_here);
         let registered = registered.ok_or(HubError::NotRegistered)?;
         self.hub.check_text(text)?;
         let alone = registered.others.is_empty();
-        let found = self.hub.names.get(to, |entry| entry.devices.clone());
-        let devices = found.ok_or(HubError::NoSuchUser)?;
+        let devices = Recipient::find(&mut registered.recipient, &self.hub.names, to)?;
         let from = Some(registered.name.clone());
         let text: Arc<str> = text.into();
         let mut told = Told::Never;
@@ -417,7 +461,7 @@ impl Seat {
     }
 
     /// The room `name`, of which one is a member.
-    fn joined(&self, name: &str) -> Result<(&Arc<Room>, Actor<'_>), HubError> {
+    pub(super) fn joined(&self, name: &str) -> Result<(&Arc<Room>, Actor<'_>), HubError> {
         let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
         let text = |joined: &Joined| joined.room.name().as_str() == name;
         let is = |joined: &Joined| same_name(joined.room.name().as_str(), name);

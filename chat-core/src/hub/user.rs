@@ -383,6 +383,10 @@ impl Inner {
             self.names
                 .remove(unused, |entry| Arc::ptr_eq(&entry.user, user));
         }
+        if told.is_err() {
+            // Somebody may have found them by the name that they nearly had.
+            user.changed();
+        }
         told?;
         match respelled {
             true => self.roster.respell(state.position, name.clone()),

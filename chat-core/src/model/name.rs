@@ -204,7 +204,10 @@ pub(crate) fn name_hash(hasher: &impl BuildHasher, text: &str) -> u64 {
 
 /// Whether two texts are one name, if they are names.
 pub(crate) fn same_name(a: &str, b: &str) -> bool {
-    if a.is_ascii() && b.is_ascii() {
+    // Most write a name as its owner does.
+    if a == b {
+        true
+    } else if a.is_ascii() && b.is_ascii() {
         a.eq_ignore_ascii_case(b)
     } else {
         a.chars().flat_map(fold).eq(b.chars().flat_map(fold))

@@ -1,18 +1,26 @@
-//! An event for many readers, which is encoded once for each kind of wire.
+//! Events for many readers, which are encoded once for each kind of wire.
 
-use std::{any::TypeId, sync::OnceLock};
+use std::{any::TypeId, slice, sync::OnceLock};
 
 use super::Event;
 use crate::wire::Wire;
 
-/// An event that many are told, with the bytes that each kind of wire makes of it.
+/// An event that many are told, or several that they are told together, with the bytes that each kind of wire
+/// makes of it.
 ///
 /// The first reader of a kind encodes, the others share what it made.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    event: Event,
+    events: Events,
     cost: usize,
     frames: [OnceLock<(TypeId, Box<[u8]>)>; KINDS],
+}
+
+/// A single one needs no memory of its own.
+#[derive(Debug)]
+enum Events {
+    One(Event),
+    Several(Vec<Event>),
 }
 
 /// How many kinds of wires share their bytes. Readers on a kind beyond these encode for themselves.
@@ -22,13 +30,25 @@ impl Outbound {
     pub(crate) fn new(event: Event) -> Self {
         Self {
             cost: event.cost(),
-            event,
+            events: Events::One(event),
             frames: Default::default(),
         }
     }
 
-    pub(crate) fn event(&self) -> &Event {
-        &self.event
+    /// Several events that belong behind each other.
+    pub(crate) fn burst(events: Vec<Event>) -> Self {
+        Self {
+            cost: events.iter().map(Event::cost).sum(),
+            events: Events::Several(events),
+            frames: Default::default(),
+        }
+    }
+
+    pub(crate) fn events(&self) -> &[Event] {
+        match &self.events {
+            Events::One(event) => slice::from_ref(event),
+            Events::Several(events) => events,
+        }
     }
 
     /// See [`Event::cost`]. Every reader's mailbox counts all of it.
@@ -42,7 +62,9 @@ impl Outbound {
         self.frames.iter().find_map(|frame| {
             let (of, bytes) = frame.get_or_init(|| {
                 let mut bytes = Vec::new();
-                W::encode(&self.event, &mut bytes);
+                for event in self.events() {
+                    W::encode(event, &mut bytes);
+                }
                 (kind, bytes.into())
             });
             (*of == kind).then_some(&**bytes)

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     error::HubError,
-    hub::{CloseReason, Effects, HoldBack, Inner, Item, Listing, Mailbox, Seat, Stop, discard},
+    hub::{
+        Burst, CloseReason, Effects, Gathered, HoldBack, Inner, Item, Listing, Mailbox, Seat, Stop,
+        discard,
+    },
     model::{Command, ErrorCode, Event, QuitReason, RoomName, UserName, Verb},
     net::Addr,
     plug::Denied,
@@ -192,7 +195,13 @@ impl<W: Wire> Conversation<W> {
     }
 
     /// Charges for what the machine was fed. `true` if what it asks for is to be done.
-    pub(super) fn charge(&mut self, fed: &Fed<'_>, now: Instant, items: &mut Vec<Item>) -> bool {
+    pub(super) fn charge(
+        &mut self,
+        fed: &Fed<'_>,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> bool {
         let action = fed.action.as_ref();
         let Some(throttle) = &mut self.throttle else {
             return true;
@@ -213,8 +222,12 @@ impl<W: Wire> Conversation<W> {
         };
         let bytes = std::mem::take(&mut self.uncharged);
         let verdict = throttle.request(&self.seat.hub().rates, now, bytes, is_join);
+        if verdict == Verdict::Grant {
+            return true;
+        }
+        self.publish(now, items, effects);
         match verdict {
-            Verdict::Grant => return true,
+            Verdict::Grant => {}
             Verdict::Refuse(wait) => {
                 self.hub().counters.rate_limited();
                 // Rounded up, so that who waits as long is not refused again.
@@ -250,14 +263,18 @@ impl<W: Wire> Conversation<W> {
         let command = match action {
             Action::Do(command) => command,
             Action::Refuse(refusal) => {
+                self.publish(now, items, effects);
                 self.reply(&refusal, now, items);
                 return Flow::Next;
             }
         };
         let verb = command.verb();
+        if verb != Verb::Say {
+            self.publish(now, items, effects);
+        }
         let done = match command {
             Command::Chat { to, text } => self.chat(to, text, now, effects),
-            Command::Say { room, text } => self.say(room, text, now, effects),
+            Command::Say { room, text } => self.say(room, text, now, items, effects),
             Command::Register { name, secret } => {
                 self.register(name, secret.map(|s| s.0), now, items, effects)
             }
@@ -338,6 +355,10 @@ impl<W: Wire> Conversation<W> {
         if !effects.behind.is_empty() {
             self.hold_back(effects, now);
         }
+        // What is said first is heard first.
+        if !matches!(done, Ok(Done::Silently)) {
+            self.publish(now, items, effects);
+        }
         match done {
             Ok(Done::Silently) => {}
             Ok(Done::Acked) => self.reply(&Event::Ack, now, items),
@@ -395,6 +416,7 @@ impl<W: Wire> Conversation<W> {
         room: &str,
         text: &str,
         now: Instant,
+        items: &mut Vec<Item>,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         if self.hub().policy.is_some() {
@@ -404,8 +426,36 @@ impl<W: Wire> Conversation<W> {
                 return Ok(self.ask(asking));
             }
         }
-        self.seat.say(room, text, effects)?;
+        if self.seat.gather(room, text, effects)? == Gathered::NotYet {
+            self.publish(now, items, effects);
+            if self.hold.is_some() {
+                return Err(Stop::Held);
+            }
+            // There is nothing now that it could be too much for.
+            let _ = self.seat.gather(room, text, effects)?;
+        }
         Ok(Done::Silently)
+    }
+
+    /// Publishes what has been gathered.
+    #[inline]
+    pub(super) fn publish(&mut self, now: Instant, items: &mut Vec<Item>, effects: &mut Effects) {
+        if !effects.burst.is_empty() {
+            self.publish_burst(now, items, effects);
+        }
+    }
+
+    fn publish_burst(&mut self, now: Instant, items: &mut Vec<Item>, effects: &mut Effects) {
+        let published = Burst::publish(effects);
+        if !effects.behind.is_empty() {
+            self.hold_back(effects, now);
+        }
+        if let Err((error, count)) = published {
+            let refusal = Event::error(Some(Verb::Say), error.code(), error.to_string());
+            for _ in 0..count {
+                self.reply(&refusal, now, items);
+            }
+        }
     }
 
     fn register(
@@ -602,7 +652,14 @@ impl<W: Wire> Conversation<W> {
 
     /// Goes on with the list that is under way, as far as the outbox has room. Afterwards it is done or
     /// there is no room, so that nothing else can get into the middle of it.
+    #[inline]
     pub(super) fn list(&mut self) {
+        if self.listing.is_some() {
+            self.list_more();
+        }
+    }
+
+    fn list_more(&mut self) {
         while self.outbox.len() < HIGH_WATER
             && let Some(mut listing) = self.listing.take()
         {
@@ -642,6 +699,8 @@ impl<W: Wire> Conversation<W> {
     /// Stops reading from this peer, because mailboxes fill faster than their owners read.
     fn hold_back(&mut self, effects: &mut Effects, now: Instant) {
         let patience = self.hub().timeouts.patience();
+        // The old one first: where it waits for the same ones, it takes both out of their lists.
+        self.hold = None;
         let behind = effects.behind.drain(..);
         let hold = HoldBack::new(self.seat.mailbox(), behind, patience, now);
         self.hold = hold.map(Box::new);
@@ -687,7 +746,7 @@ impl<W: Wire> Conversation<W> {
             drop(self.mailbox().close(CloseReason::Ended));
             self.drain(usize::MAX, &mut Vec::new());
         }
-        self.seen = self.mailbox().awake().0;
+        self.seen = self.mailbox().awake().closed;
         if matches!(why, End::Flooding) {
             log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
                 log!(connection WARN, peer = %self.peer, name = name.as_ref().map(display), "disconnected: it asked for too much too fast");

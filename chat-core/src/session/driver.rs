@@ -4,6 +4,7 @@ use std::{
     future::{Future, poll_fn},
     io, mem,
     pin::Pin,
+    slice,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Instant,
@@ -45,8 +46,8 @@ pub(crate) struct Connection<Io, W> {
     /// What the timer is set to.
     armed: Option<Instant>,
     /// Given back when the connection is gone; last, so that they are dropped last.
-    _place: Place,
-    _address: Option<AddressPlace>,
+    place: Place,
+    address: Option<AddressPlace>,
     listed: Listed,
 }
 
@@ -92,8 +93,8 @@ where
             peer_done: false,
             unflushed: false,
             armed: None,
-            _place: places.0,
-            _address: places.1,
+            place: places.0,
+            address: places.1,
             listed,
         }
     }
@@ -133,7 +134,8 @@ where
         scratch: &mut Scratch,
     ) -> Poll<()> {
         let rt = &task.rt;
-        let (mut closed, mut sleeper) = self.talk.mailbox().awake();
+        let mut awake = self.talk.mailbox().awake();
+        let mut closed = awake.closed;
         for _ in 0..TURNS {
             if closed != self.talk.seen {
                 self.talk.seen = closed;
@@ -153,7 +155,7 @@ where
                     Some(CloseReason::Ended) | None => {}
                 }
             }
-            match self.turn(cx, rt, scratch) {
+            match self.turn(cx, rt, mem::take(&mut awake.waits), scratch) {
                 // What ends the connection in a turn closes the mailbox too, and is no news.
                 Ok(Turn::Again) => closed = self.talk.seen,
                 Ok(Turn::Over) => return Poll::Ready(()),
@@ -163,7 +165,10 @@ where
                             return Poll::Ready(());
                         }
                     } else {
-                        let same = sleeper.take().filter(|s| s.task().will_wake(cx.waker()));
+                        let same = awake
+                            .sleeper
+                            .take()
+                            .filter(|s| s.task().will_wake(cx.waker()));
                         let asleep = same.unwrap_or_else(|| {
                             Sleeper::with_outlet(cx.waker().clone(), task.clone())
                         });
@@ -175,7 +180,8 @@ where
                             return Poll::Pending;
                         }
                     }
-                    (closed, sleeper) = self.talk.mailbox().awake();
+                    awake = self.talk.mailbox().awake();
+                    closed = awake.closed;
                 }
                 Err(error) => {
                     let unsent = self.talk.outbox.len();
@@ -183,6 +189,10 @@ where
                     return Poll::Ready(());
                 }
             }
+        }
+        // A peer that always has something to read keeps the timer from being looked at.
+        if self.deadline_passed(rt.now()) {
+            return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -199,12 +209,44 @@ where
         if !self.talk.is_at_rest() || self.unflushed {
             return false;
         }
-        self.talk.outbox.borrow(&mut scratch.write);
-        self.talk.drain(HIGH_WATER, &mut scratch.items);
+        let cx = &mut Context::from_waker(task);
         // If the socket is full, or broken, the task finds that out for itself.
-        let written = self.poll_write(&mut Context::from_waker(task), rt);
+        let only = self.talk.mailbox().take_only();
+        if let Some(item) = &only {
+            self.talk.hub().counters.took(slice::from_ref(item));
+            // What others are told as well is written as it is, without a copy.
+            if let Some(frame) = item.frame::<W>() {
+                return self.write_through(cx, frame);
+            }
+        }
+        self.talk.outbox.borrow(&mut scratch.write);
+        match only {
+            Some(item) => self.talk.outbox.push_item::<W>(&item),
+            None => self.talk.drain(HIGH_WATER, &mut scratch.items),
+        }
+        let written = self.poll_write(cx, rt);
         self.talk.outbox.settle(&mut scratch.write);
         matches!(written, Ok(Poll::Ready(())))
+    }
+
+    /// Writes `frame` to a socket for which nothing else waits. What is left of it goes to the outbox, and then
+    /// this is `false`.
+    fn write_through(&mut self, cx: &mut Context<'_>, frame: &[u8]) -> bool {
+        if frame.is_empty() {
+            return true;
+        }
+        let written = match Pin::new(&mut self.io).poll_write(cx, frame) {
+            Poll::Ready(Ok(count)) => count,
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        self.unflushed = true;
+        if let Some(rest) = frame.get(written..).filter(|rest| !rest.is_empty()) {
+            self.talk.outbox.push_bytes(rest);
+            return false;
+        }
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.unflushed = !matches!(flushed, Poll::Ready(Ok(())));
+        !self.unflushed
     }
 
     /// Leaves `sleeper` for whoever has something for it next, unless there is something already.
@@ -220,28 +262,40 @@ where
         }
     }
 
-    /// What the program is to be told now that the connection is over.
+    /// What the program is to be told now that the connection is over. Everything else of it is gone then, and
+    /// it is taken off the list of those that are open last.
     pub(super) fn last_report<R: Runtime>(self, rt: &R) -> Option<LastReport> {
         let Self {
-            mut talk, listed, ..
+            io,
+            mut talk,
+            place,
+            address,
+            listed,
+            ..
         } = self;
-        match talk.seen {
+        let asking = match talk.seen {
             Some(CloseReason::Abort) => None,
-            _ => Some(LastReport {
-                asking: talk.report(rt.now())?,
-                hub: talk.hub().clone(),
-                mailbox: talk.mailbox().clone(),
-                _listed: listed,
-            }),
-        }
+            _ => talk.report(rt.now()),
+        };
+        let (hub, mailbox) = (talk.hub().clone(), talk.mailbox().clone());
+        drop(io);
+        drop(talk);
+        drop((place, address));
+        Some(LastReport {
+            asking: asking?,
+            hub,
+            mailbox,
+            _listed: listed,
+        })
     }
 
-    /// One turn: drain and write, so that one write takes both, then read. The timer is looked at after
+    /// One turn: drain, if there is anything, and write, so that one write takes both, then read. The timer is looked at after
     /// each read, and before the task sleeps.
     fn turn<R: Runtime>(
         &mut self,
         cx: &mut Context<'_>,
         rt: &R,
+        drains: bool,
         scratch: &mut Scratch,
     ) -> io::Result<Turn> {
         let talk = &mut self.talk;
@@ -250,7 +304,7 @@ where
             talk.poll_pending(cx, rt.now(), &mut scratch.items, &mut scratch.effects);
         }
         talk.list();
-        if talk.outbox.len() < HIGH_WATER {
+        if drains && talk.outbox.len() < HIGH_WATER {
             talk.drain(HIGH_WATER, &mut scratch.items);
         }
         let blocked = self.poll_write(cx, rt)?.is_pending();
@@ -352,8 +406,6 @@ where
         }
         effects.wake_some();
         self.machine.pause();
-        // A peer that always has something to read keeps the timer from being looked at.
-        self.deadline_passed(now);
         Ok(Poll::Ready(()))
     }
 
@@ -394,6 +446,17 @@ where
         effects: &mut Effects,
     ) {
         self.talk.seat.touch(now);
+        self.handle_frames(input, now, items, effects);
+        self.talk.publish(now, items, effects);
+    }
+
+    fn handle_frames(
+        &mut self,
+        input: &[u8],
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) {
         let mut rest = input;
         while !rest.is_empty() {
             if self.talk.is_busy() {
@@ -403,7 +466,7 @@ where
             let before = rest;
             let fed = self.machine.feed(rest);
             rest = &rest[fed.used..];
-            let charged = self.talk.charge(&fed, now, items);
+            let charged = self.talk.charge(&fed, now, items, effects);
             if let Some(action) = fed.action
                 && charged
                 && self.talk.act(action, now, items, effects) == Flow::PutBack
@@ -505,7 +568,7 @@ impl LastReport {
         let failed = poll_fn(|cx| match asking.poll(cx) {
             Poll::Ready(answer) => Poll::Ready(answer.is_failed()),
             Poll::Pending => {
-                let (seen, _) = mailbox.awake();
+                let seen = mailbox.awake().closed;
                 let sleeper = Sleeper::new(cx.waker());
                 match seen == Some(CloseReason::Abort)
                     || mailbox.sleep(sleeper, false, seen).is_err()

@@ -64,13 +64,18 @@ impl Outbox {
 
     /// Adds what was taken from a mailbox. What others are told as well is encoded once for all of them.
     pub(crate) fn push_item<W: Wire>(&mut self, item: &Item) {
-        if let Item::Shared(outbound) = item
-            && let Some(frame) = outbound.frame::<W>()
-        {
-            self.bytes.extend_from_slice(frame);
+        if let Some(frame) = item.frame::<W>() {
+            self.push_bytes(frame);
         } else {
-            self.push::<W>(item.event());
+            for event in item.events() {
+                self.push::<W>(event);
+            }
         }
+    }
+
+    /// Adds what is encoded already.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Makes one write of all that waits.

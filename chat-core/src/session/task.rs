@@ -62,7 +62,9 @@ where
         })
         .await;
         // In a box, so that who asks for no reports has no room for one.
-        let report = running.end().and_then(|connection| connection.last_report(&task.rt));
+        let report = running
+            .end()
+            .and_then(|connection| connection.last_report(&task.rt));
         let sending = report.map(|report| Box::pin(report.send(&task.rt, sleep)));
         if let Some(sending) = sending {
             sending.await;
