@@ -1,0 +1,157 @@
+//! From events to bytes. (That a room's message is encoded once for all its readers is part of `paths`.)
+
+#![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
+
+use std::{hint::black_box, sync::Arc};
+
+use chinwag_core::{
+    ErrorCode, Event, QuitReason, Role, RoomName, UserName,
+    wire::{Line, Seed, Wire},
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+
+const TEXT: &str = "the quick brown fox jumps over the lazy dog, and again and again";
+
+fn user(number: usize) -> UserName {
+    format!("user{number:03}").parse().expect("a name")
+}
+
+fn room() -> RoomName {
+    "#lounge".parse().expect("a name")
+}
+
+fn events() -> Vec<(&'static str, Event)> {
+    let (room, name, by, text) = (room(), user(42), Some(user(7)), Arc::<str>::from(TEXT));
+    let from = by.clone();
+    vec![
+        ("ack", Event::Ack),
+        ("names, 100", {
+            let names = (0..100).map(user).collect();
+            let (first, last) = (true, true);
+            Event::Names { names, first, last }
+        }),
+        ("rooms, 1", {
+            let rooms = vec![room.clone()];
+            let (first, last) = (true, true);
+            Event::Rooms { rooms, first, last }
+        }),
+        ("direct", {
+            let (from, text) = (from.clone(), text.clone());
+            Event::Direct { from, text }
+        }),
+        ("sent", {
+            let (to, text) = (name.clone(), text.clone());
+            Event::Sent { to, text }
+        }),
+        ("said", {
+            let (room, text) = (room.clone(), text.clone());
+            let seq = 123_456;
+            Event::Said {
+                room,
+                seq,
+                from,
+                text,
+            }
+        }),
+        ("joined", {
+            let (room, name) = (room.clone(), name.clone());
+            Event::Joined { room, name }
+        }),
+        ("left", {
+            let (room, name) = (room.clone(), name.clone());
+            Event::Left { room, name }
+        }),
+        ("kicked", {
+            let (room, name, by) = (room.clone(), name.clone(), by.clone());
+            let (banned, reason) = (false, Some("be nice".into()));
+            Event::Kicked {
+                room,
+                name,
+                by,
+                banned,
+                reason,
+            }
+        }),
+        ("topic", {
+            let (room, by, text) = (room.clone(), by.clone(), text.clone());
+            Event::Topic { room, by, text }
+        }),
+        ("topic is", {
+            let (room, text) = (room.clone(), text.clone());
+            Event::TopicIs { room, text }
+        }),
+        ("role", {
+            let (room, name, by) = (room.clone(), name.clone(), by.clone());
+            let role = Role::Moderator;
+            Event::Role {
+                room,
+                name,
+                role,
+                by,
+            }
+        }),
+        ("invite-only", {
+            let (room, by) = (room.clone(), by.clone());
+            Event::InviteOnly { room, on: true, by }
+        }),
+        ("invited", {
+            let name = name.clone();
+            Event::Invited { room, name, by }
+        }),
+        ("renamed", {
+            let (old, new) = (name.clone(), user(43));
+            Event::Renamed { old, new }
+        }),
+        ("quit", {
+            let (name, reason) = (name.clone(), QuitReason::Closed);
+            Event::Quit { name, reason }
+        }),
+        ("away", {
+            let text = Some("lunch".into());
+            Event::Away { name, text }
+        }),
+        ("missed", Event::Missed { count: 17 }),
+        ("pong", Event::Pong),
+        ("bye", Event::Bye),
+        ("error", {
+            let (verb, code) = (None, ErrorCode::NoSuchUser);
+            let explanation = "there is nobody of that name".into();
+            Event::Error {
+                verb,
+                code,
+                explanation,
+            }
+        }),
+    ]
+}
+
+fn encode<W: Wire>(criterion: &mut Criterion, wire: &str) {
+    let mut group = criterion.benchmark_group(format!("encode/{wire}"));
+    let mut out = Vec::with_capacity(4096);
+    for (name, event) in events() {
+        out.clear();
+        W::encode(&event, &mut out);
+        if out.is_empty() {
+            // It has no words for it.
+            continue;
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                W::encode(black_box(&event), &mut out);
+                out.len()
+            });
+        });
+    }
+}
+
+fn line(criterion: &mut Criterion) {
+    encode::<Line>(criterion, "line");
+}
+
+fn seed(criterion: &mut Criterion) {
+    encode::<Seed>(criterion, "seed");
+}
+
+criterion_group!(benches, line, seed);
+criterion_main!(benches);
