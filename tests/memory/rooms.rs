@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chinwag::{HubError, Limits, TakenName};
+use chinwag::{HubError, Limits, TakenName, Timeouts};
 
 use crate::chat::{Chat, MemoryPeer};
 
@@ -37,6 +37,86 @@ fn what_is_said_reaches_all_members_and_nobody_else() {
         ada.ask("leave,#lobby", "ack").await;
         ada.ask("list,rooms", "").await;
         ada.ask("say,#lobby,x", "error,no-such-room,*").await;
+    });
+}
+
+/// Messages to one room that come in one piece are published together, and nothing else may notice.
+#[test]
+fn what_comes_in_one_piece_keeps_its_order() {
+    Chat::run(crate::unthrottled, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let mut bob = chat.user("bob").await;
+        for room in ["#a", "#b"] {
+            ada.ask(&format!("join,{room}"), "ack").await;
+            bob.ask(&format!("join,{room}"), "ack").await;
+            ada.hears(&format!("{room} bob joined")).await;
+        }
+        ada.say(
+            "say,#a,1\nsay,#a,2\nping\nsay,#a,3\nchat,bob,4\nsay,#b,5\nsay,#a,6\nsay,#c,7\nsay,#b,8\n\
+             say,#b,9\nnonsense\nsay,#b,10\nregister,eve\nsay,#b,11\nleave,#b\nsay,#b,12\nsay,#a,13\nquit",
+        )
+        .await;
+        for line in [
+            "#a ada says 1",
+            "#a ada says 2",
+            "pong",
+            "#a ada says 3",
+            "#b ada says 5",
+            "#a ada says 6",
+            "error,no-such-room,*",
+            "#b ada says 8",
+            "#b ada says 9",
+            "error,unknown-command,*",
+            "#b ada says 10",
+            "ack",
+            "#b eve says 11",
+            "ack",
+            "error,not-a-member,*",
+            "#a eve says 13",
+            "bye",
+        ] {
+            ada.hears(line).await;
+        }
+        for line in [
+            "#a ada says 1",
+            "#a ada says 2",
+            "#a ada says 3",
+            "ada says 4",
+            "#b ada says 5",
+            "#a ada says 6",
+            "#b ada says 8",
+            "#b ada says 9",
+            "#b ada says 10",
+            "ada is now eve",
+            "#b eve says 11",
+            "#b eve left",
+            "#b * role bob owner",
+            "#a eve says 13",
+        ] {
+            bob.hears(line).await;
+        }
+    });
+}
+
+/// Who talks in bursts is held back for a reader that is behind, and goes on when it is not.
+#[test]
+fn bursts_fit_into_small_mailboxes() {
+    let limits = Limits::builder().mailbox_bytes(16 * 1024).build().unwrap();
+    let endless = Timeouts::builder().patience(Duration::from_secs(3600));
+    let endless = endless.build().unwrap();
+    let hub =
+        || crate::unthrottled_with(|hub| hub.limits(limits.clone()).timeouts(endless.clone()));
+    Chat::run(hub, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let mut bob = chat.user("bob").await;
+        ada.ask("join,#a", "ack").await;
+        bob.ask("join,#a", "ack").await;
+        ada.hears("#a bob joined").await;
+        let many: Vec<_> = (0..500).map(|i| format!("say,#a,{i}")).collect();
+        ada.say(&many.join("\n")).await;
+        for i in 0..500 {
+            all_hear([&mut ada, &mut bob], &format!("#a ada says {i}")).await;
+        }
     });
 }
 

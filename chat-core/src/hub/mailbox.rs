@@ -737,6 +737,70 @@ mod tests {
         }
     }
 
+    /// Five events in one item, of which three fit.
+    fn burst_into(of: Reader, policy: SlowReader, before: &[&str]) -> (Pushed, Vec<String>) {
+        let events = ["a", "b", "c", "d", "e"].map(|text| event(text).into_event().unwrap());
+        let mailbox = Mailbox::new(3 * event("a").cost(), of, policy);
+        for text in before {
+            queued(push(&mailbox, event(text)));
+        }
+        let burst = Item::Shared(Arc::new(Outbound::burst(events.to_vec())));
+        let pushed = mailbox.push(burst, Manner::Program);
+        let mut taken = Vec::new();
+        mailbox.take(usize::MAX, &mut taken);
+        let text = |event: &Event| match event {
+            Event::Direct { text, .. } => text.to_string(),
+            Event::Missed { count } => format!("-{count}"),
+            other => panic!("{other:?}"),
+        };
+        let texts = taken.iter().flat_map(Item::events).map(text).collect();
+        (pushed, texts)
+    }
+
+    #[test]
+    fn of_a_burst_as_much_is_kept_as_there_is_room_for() {
+        for of in [Reader::Connection, Reader::Program] {
+            let (_, newest) = burst_into(of, SlowReader::DropOldest, &["x"]);
+            assert_eq!(newest, ["-3", "c", "d", "e"]);
+            let (_, oldest) = burst_into(of, SlowReader::DropNewest, &["x"]);
+            assert_eq!(oldest, ["x", "a", "b", "-3"]);
+            let (pushed, kept) = burst_into(of, SlowReader::Disconnect, &["x"]);
+            assert!(matches!(pushed, Pushed::Closed | Pushed::Overflow(_)));
+            assert_eq!(kept, ["x", "a", "b"]);
+        }
+        // An empty mailbox takes any one item, but the program takes one event at a time.
+        let (_, all) = burst_into(Reader::Connection, SlowReader::DropOldest, &[]);
+        assert_eq!(all, ["a", "b", "c", "d", "e"]);
+        let (_, newest) = burst_into(Reader::Program, SlowReader::DropOldest, &[]);
+        assert_eq!(newest, ["-2", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_burst_is_dropped_event_by_event() {
+        let events = ["a", "b", "c"].map(|text| event(text).into_event().unwrap());
+        let mailbox = Mailbox::new(
+            3 * event("a").cost(),
+            Reader::Connection,
+            SlowReader::DropOldest,
+        );
+        let burst = Item::Shared(Arc::new(Outbound::burst(events.to_vec())));
+        queued(mailbox.push(burst, Manner::Program));
+        queued(mailbox.push(event("d"), Manner::Program));
+        let mut taken = Vec::new();
+        mailbox.take(usize::MAX, &mut taken);
+        assert_eq!(taken.len(), 4, "the news, b, c, and d");
+        assert_eq!(mailbox.bytes(), 0);
+        assert!(matches!(taken[0].events(), [Event::Missed { count: 1 }]));
+    }
+
+    /// They are paid for by every connection, or for every message.
+    #[test]
+    fn sizes() {
+        assert!(size_of::<Mailbox>() <= 200, "{}", size_of::<Mailbox>());
+        assert!(size_of::<Item>() <= 72, "{}", size_of::<Item>());
+        assert!(size_of::<Outbound>() <= 200, "{}", size_of::<Outbound>());
+    }
+
     #[test]
     fn a_sleeper_is_woken_once_and_only_for_what_it_wants() {
         let count = Arc::new(Count::default());

@@ -196,3 +196,19 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::io::Cursor;
+
+    use super::*;
+    use crate::wire::Line;
+
+    /// What every idle connection costs, apart from its task and its mailbox.
+    #[test]
+    fn the_size_of_a_connection() {
+        type Io = Cursor<Vec<u8>>;
+        let own = size_of::<Connection<Io, Line>>() - size_of::<Io>();
+        assert!(own <= 392, "{own}");
+    }
+}
