@@ -104,8 +104,7 @@ fn bursts_fit_into_small_mailboxes() {
     let limits = Limits::builder().mailbox_bytes(16 * 1024).build().unwrap();
     let endless = Timeouts::builder().patience(Duration::from_secs(3600));
     let endless = endless.build().unwrap();
-    let hub =
-        || crate::unthrottled_with(|hub| hub.limits(limits.clone()).timeouts(endless.clone()));
+    let hub = || crate::unthrottled_with(|hub| hub.limits(limits).timeouts(endless));
     Chat::run(hub, async |chat| {
         let mut ada = chat.user("ada").await;
         let mut bob = chat.user("bob").await;
