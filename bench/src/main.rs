@@ -9,6 +9,8 @@ mod peer;
 #[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
 mod scenario;
@@ -34,6 +36,8 @@ enum Command {
     Run(run::Run),
     /// Count the instructions of the hot paths under valgrind, and compare them with the baseline
     Instructions(instructions::Options),
+    /// Write the tables and draw the plots of `docs/performance.md` from results
+    Report(report::Report),
     /// Say which peers there are, and which of them are here
     Peers(peer::Cli),
     #[command(hide = true)]
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(run) => run.run(),
         Command::Instructions(options) => return instructions::main(&options),
+        Command::Report(report) => report.run(),
         Command::Peers(peers) => peers.run(),
         Command::Launch(launch) => Err(launch.run()),
     };
