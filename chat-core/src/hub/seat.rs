@@ -546,3 +546,59 @@ impl Drop for Seat {
         self.hub.counters.lost(lost);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+    use crate::Hub;
+
+    fn registered(hub: &Hub, name: &str, now: Instant) -> Seat {
+        let mut seat = hub.enter();
+        let name = name.parse().unwrap();
+        seat.register(name, now, &mut Effects::default()).unwrap();
+        seat
+    }
+
+    /// Who has got a name is sent what is sent to it, also by one who has just sent something to whoever had it
+    /// before.
+    #[test]
+    fn a_name_that_has_changed_hands_leads_to_the_new_one() {
+        #[expect(clippy::disallowed_methods, reason = "nothing depends on it")]
+        let now = Instant::now();
+        let hub = Hub::new();
+        let mut ada = registered(&hub, "ada", now);
+        for round in 0..20_000 {
+            let mut old = registered(&hub, "bob", now);
+            let mut new = hub.enter();
+            ada.send("bob", "one", &mut Effects::default()).unwrap();
+            let mailbox = old.mailbox.clone();
+            let bytes = mailbox.bytes();
+            let start = Barrier::new(2);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    let effects = &mut Effects::default();
+                    if round % 2 == 0 {
+                        old.register("bobby".parse().unwrap(), now, effects)
+                            .unwrap();
+                    } else {
+                        old.quit(QuitReason::Closed, effects);
+                    }
+                });
+                start.wait();
+                let name: UserName = "bob".parse().unwrap();
+                let effects = &mut Effects::default();
+                while new.register(name.clone(), now, effects).is_err() {}
+                ada.send("bob", "two", effects).unwrap();
+            });
+            assert_eq!(
+                mailbox.bytes(),
+                bytes,
+                "round {round}: it went to the old one"
+            );
+            assert!(new.mailbox.bytes() > 0);
+        }
+    }
+}

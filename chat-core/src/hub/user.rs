@@ -344,10 +344,21 @@ impl Inner {
             self.forget(room);
         }
         self.roster.leave(state.position);
-        self.names
-            .remove(&state.name, |entry| Arc::ptr_eq(&entry.user, user));
+        self.free(&state.name, user);
         user.changed();
         devices
+    }
+
+    /// Takes `name` from `user`, who is locked. Whoever has found them by it looks again, and no later than when
+    /// somebody else can have it.
+    fn free(&self, name: &UserName, user: &Arc<User>) {
+        self.names.remove(name, |entry| {
+            let is = Arc::ptr_eq(&entry.user, user);
+            if is {
+                user.changed();
+            }
+            is
+        });
     }
 
     /// Gives `user` another name.
@@ -380,12 +391,7 @@ impl Inner {
             Err(_) => &name,
         };
         if !respelled {
-            self.names
-                .remove(unused, |entry| Arc::ptr_eq(&entry.user, user));
-        }
-        if told.is_err() {
-            // Somebody may have found them by the name that they nearly had.
-            user.changed();
+            self.free(unused, user);
         }
         told?;
         match respelled {
