@@ -32,8 +32,8 @@ pub(crate) struct Options {
     /// Also print which functions cost most, for one unit of each case
     #[arg(long)]
     profile: bool,
-    /// Count a server over loopback sockets instead, and compare with the goals: chinwagd on a runtime, or relay,
-    /// relay-batched, tokio-drain or tokio-mpsc
+    /// Count a server over loopback sockets instead, and compare with the goals: chinwagd on a runtime,
+    /// tokio-drain or tokio-mpsc
     #[arg(long, value_name = "SERVER", num_args = 0..=1, default_missing_value = "tokio")]
     #[arg(conflicts_with = "update")]
     sockets: Option<String>,
