@@ -321,3 +321,37 @@ async fn talk_again(talker: &mut MemoryPeer, stuck: &mut MemoryPeer, healthy: &m
     };
     futures::join!(talk(talker, 1000), listen(stuck), listen(healthy));
 }
+
+/// What a socket takes of a message counts as read, whoever writes it: the task of its connection or another.
+#[test]
+fn a_reader_that_took_a_part_is_waited_for() {
+    for line in ["chat,slow", "say,#a"] {
+        Chat::run(
+            || hub(SlowReader::Disconnect),
+            async |chat| {
+                let mut slow = in_room(chat.line_over(narrow()), "slow").await;
+                let wide = Link {
+                    capacity: 1 << 20,
+                    ..Link::default()
+                };
+                let mut talker = in_room(chat.line_over(wide), "talker").await;
+                slow.hears("#a talker joined").await;
+                chat.rt.settle().await;
+                // The second one fits in part, and then there is more than its outbox and its mailbox hold.
+                let line = format!("{line},{}", "x".repeat(3000));
+                for _ in 0..2 {
+                    talker.say(&line).await;
+                    chat.rt.settle().await;
+                }
+                talker.send(format!("{line}\n").repeat(78)).await;
+                // Several patiences, and less than ten.
+                chat.rt.sleep(Duration::from_millis(200)).await;
+                assert_eq!(chat.hub.stats().slow, 0, "{}", &line[..4]);
+                for _ in 0..80 {
+                    let heard = slow.line().await;
+                    assert!(heard.ends_with("xxx"), "{heard}");
+                }
+            },
+        );
+    }
+}

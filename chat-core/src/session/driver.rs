@@ -216,7 +216,7 @@ where
             self.talk.hub().counters.took(slice::from_ref(item));
             // What others are told as well is written as it is, without a copy.
             if let Some(frame) = item.frame::<W>() {
-                return self.write_through(cx, frame);
+                return self.write_through(cx, rt, frame);
             }
         }
         self.talk.outbox.borrow(&mut scratch.write);
@@ -231,7 +231,7 @@ where
 
     /// Writes `frame` to a socket for which nothing else waits. What is left of it goes to the outbox, and then
     /// this is `false`.
-    fn write_through(&mut self, cx: &mut Context<'_>, frame: &[u8]) -> bool {
+    fn write_through<R: Runtime>(&mut self, cx: &mut Context<'_>, rt: &R, frame: &[u8]) -> bool {
         if frame.is_empty() {
             return true;
         }
@@ -242,6 +242,9 @@ where
         self.unflushed = true;
         if let Some(rest) = frame.get(written..).filter(|rest| !rest.is_empty()) {
             self.talk.outbox.push_bytes(rest);
+            if written > 0 {
+                self.talk.mailbox().read_at(rt.now());
+            }
             return false;
         }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
