@@ -20,6 +20,7 @@ mod rooms;
 mod seed;
 mod shutdown;
 mod slow;
+mod wakers;
 
 /// A hub that takes whatever comes, as fast as it comes.
 fn unthrottled() -> chinwag::Hub {

@@ -45,6 +45,8 @@ pub(crate) struct Connection<Io, W> {
     unflushed: bool,
     /// What the timer is set to.
     armed: Option<Instant>,
+    /// How often it was polled.
+    polls: u32,
     /// Given back when the connection is gone; last, so that they are dropped last.
     place: Place,
     address: Option<AddressPlace>,
@@ -93,6 +95,7 @@ where
             peer_done: false,
             unflushed: false,
             armed: None,
+            polls: 0,
             place: places.0,
             address: places.1,
             listed,
@@ -134,6 +137,7 @@ where
         scratch: &mut Scratch,
     ) -> Poll<()> {
         let rt = &task.rt;
+        self.polls = self.polls.wrapping_add(1);
         let mut awake = self.talk.mailbox().awake();
         let mut closed = awake.closed;
         for _ in 0..TURNS {
@@ -165,12 +169,10 @@ where
                             return Poll::Ready(());
                         }
                     } else {
-                        let same = awake
-                            .sleeper
-                            .take()
-                            .filter(|s| s.task().will_wake(cx.waker()));
+                        let before = awake.sleeper.take();
+                        let same = before.and_then(|s| s.again(cx.waker(), self.polls));
                         let asleep = same.unwrap_or_else(|| {
-                            Sleeper::with_outlet(cx.waker().clone(), task.clone())
+                            Sleeper::with_outlet(cx.waker().clone(), task.clone(), self.polls)
                         });
                         let mailbox = self.talk.mailbox();
                         // Looked at again, because the sleeper was not there when it was looked at first.
@@ -196,6 +198,11 @@ where
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Whether the task has not been polled since `sleeper` went to sleep.
+    pub(super) fn is_asleep(&self, sleeper: &Sleeper) -> bool {
+        sleeper.poll() == self.polls
     }
 
     /// Takes what is in the mailbox and writes it, for a `task` that sleeps. `false` if the task has to be
@@ -252,16 +259,15 @@ where
         !self.unflushed
     }
 
-    /// Leaves `sleeper` for whoever has something for it next, unless there is something already.
-    pub(super) fn sleep(&self, sleeper: Sleeper) {
+    /// Leaves `sleeper` for whoever has something for it next. It is returned, to be woken, if there is something
+    /// already.
+    #[must_use]
+    pub(super) fn sleep(&self, sleeper: Sleeper) -> Option<Sleeper> {
         let mailbox = self.talk.mailbox();
-        let woken = match mailbox.sleep(sleeper, true, self.talk.seen) {
+        match mailbox.sleep(sleeper, true, self.talk.seen) {
             Err(sleeper) => Some(sleeper),
             Ok(()) if self.talk.was_let_go() => mailbox.wake(),
             Ok(()) => None,
-        };
-        if let Some(sleeper) = woken {
-            sleeper.wake();
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use futures::io::{AsyncRead, AsyncWrite};
@@ -172,7 +172,7 @@ where
     W: Wire,
     R: Runtime,
 {
-    fn deliver(self: Arc<Self>, task: Waker, by: ServerId, scratch: &mut Scratch) {
+    fn deliver(self: Arc<Self>, task: Sleeper, by: ServerId, scratch: &mut Scratch) {
         // Sockets may be polled in the runtime that they belong to, and perhaps nowhere else.
         if by != self.server {
             return task.wake();
@@ -184,11 +184,13 @@ where
             // If it is locked, then by the task itself, or it has panicked.
             if let Ok(mut connection) = self.connection.try_lock()
                 && let Some(connection) = &mut *connection
-                && let Some(waker) = &task
-                && connection.deliver(waker, &self.rt, scratch)
-                && let Some(waker) = task.take()
             {
-                connection.sleep(Sleeper::with_outlet(waker, self.clone()));
+                task.take_if(|sleeper| !connection.is_asleep(sleeper));
+                let deliver =
+                    |task: &mut Sleeper| connection.deliver(task.task(), &self.rt, scratch);
+                if let Some(sleeper) = task.take_if(deliver) {
+                    task = connection.sleep(sleeper);
+                }
             }
         }));
         if let Some(task) = task {

@@ -1,0 +1,113 @@
+//! A runtime that gives each poll of a task another waker, and forgets the ones before.
+
+use std::{
+    future::{Future, pending, poll_fn},
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::Instant,
+};
+
+use chinwag::{Runtime, Server, wire::Line};
+use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime, VirtualSleep};
+
+#[derive(Clone)]
+struct Forgetful(VirtualRuntime);
+
+/// The waker of one poll.
+struct Turn {
+    polls: Arc<AtomicUsize>,
+    number: usize,
+    waker: Waker,
+}
+
+impl Wake for Turn {
+    fn wake(self: Arc<Self>) {
+        if self.polls.load(Ordering::SeqCst) == self.number {
+            self.waker.wake_by_ref();
+        }
+    }
+}
+
+impl Runtime for Forgetful {
+    type Sleep = VirtualSleep;
+
+    fn spawn<F>(&self, task: F) -> io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let polls = Arc::new(AtomicUsize::new(0));
+        self.0.spawn(async move {
+            let mut task = pin!(task);
+            poll_fn(|cx| {
+                let turn = Turn {
+                    number: polls.fetch_add(1, Ordering::SeqCst) + 1,
+                    polls: polls.clone(),
+                    waker: cx.waker().clone(),
+                };
+                let waker = Waker::from(Arc::new(turn));
+                task.as_mut().poll(&mut Context::from_waker(&waker))
+            })
+            .await;
+        })
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> VirtualSleep {
+        self.0.sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+}
+
+/// A task need only be woken by the waker of its last poll, also if somebody has taken an earlier one meanwhile.
+#[test]
+fn the_waker_of_the_last_poll_is_enough() {
+    for seed in 0..64 {
+        let rt = VirtualRuntime::new(seed);
+        let net = MemoryNet::on(&rt, seed);
+        let server = Server::new(chinwag_testkit::unthrottled().build())
+            .listen(net.listen("line"), Line::default())
+            .run_until(pending::<()>(), Forgetful(rt.clone()));
+        rt.spawn(async move { server.await.unwrap() }).unwrap();
+        rt.block_on(async {
+            rt.settle().await;
+            let mut peers = Vec::new();
+            for i in 0..4 {
+                let link = Link {
+                    capacity: 256,
+                    ..Link::default()
+                };
+                let mut peer = Peer::new(net.try_connect("line", link).unwrap());
+                peer.ask(&format!("register,u{i}"), "ack").await;
+                peer.ask("join,#a", "ack").await;
+                for earlier in &mut peers {
+                    let earlier: &mut Peer<_> = earlier;
+                    earlier.hears(&format!("#a u{i} joined")).await;
+                }
+                peers.push(peer);
+            }
+            let from = rt.elapsed();
+            for round in 0..50 {
+                let talks = peers.iter_mut().enumerate().map(async |(i, peer)| {
+                    let text = "x".repeat(i * 40);
+                    for _ in 0..round % 3 {
+                        peer.say(&format!("ping\nsay,#a,{round}{text}")).await;
+                    }
+                    let mut left = round % 3 * 5;
+                    while left > 0 {
+                        peer.line().await;
+                        left -= 1;
+                    }
+                });
+                futures::future::join_all(talks).await;
+            }
+            assert_eq!(rt.elapsed(), from, "seed {seed}: somebody slept");
+        });
+    }
+}
