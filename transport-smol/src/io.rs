@@ -22,6 +22,8 @@ pub struct SmolIo<T> {
     socket: Async<T>,
     /// The last read has taken all that there was.
     drained: bool,
+    /// The reactor was asked to tell when there is something to read, and has not been asked since whether it has.
+    waits: bool,
 }
 
 impl<T> SmolIo<T> {
@@ -30,7 +32,14 @@ impl<T> SmolIo<T> {
         Self {
             socket,
             drained: false,
+            waits: false,
         }
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let ready = self.socket.poll_readable(cx);
+        self.waits = ready.is_pending();
+        ready
     }
 
     /// The socket.
@@ -60,16 +69,22 @@ where
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        // What the reactor has told by now must not be taken for what comes in after the read.
+        if self.waits
+            && let Poll::Ready(Err(error)) = self.poll_readable(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         // What comes in after a short read is told by the reactor, which saves asking for nothing. Only the
         // first time: that the reactor is silent again does not mean that it has been so all the while.
         if mem::take(&mut self.drained) {
-            ready!(self.socket.poll_readable(cx))?;
+            ready!(self.poll_readable(cx))?;
         }
         loop {
             match self.socket.get_ref().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.socket.poll_readable(cx))?;
+                    ready!(self.poll_readable(cx))?;
                 }
                 Ok(count) => {
                     self.drained = 0 < count && count < buf.len();

@@ -569,7 +569,7 @@ mod tests {
         let now = Instant::now();
         let hub = Hub::new();
         let mut ada = registered(&hub, "ada", now);
-        for round in 0..20_000 {
+        for round in 0..3_000 {
             let mut old = registered(&hub, "bob", now);
             let mut new = hub.enter();
             ada.send("bob", "one", &mut Effects::default()).unwrap();
