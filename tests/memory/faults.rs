@@ -581,6 +581,40 @@ fn nothing_waits_for_a_timer_that_need_not() {
     });
 }
 
+/// A talker who is held back is let go at once, also if somebody else is just about to write to it.
+#[test]
+fn who_is_let_go_while_it_is_written_to_does_not_wait() {
+    Chat::run_orders(32, small_mailboxes, async |chat| {
+        const COUNT: usize = 200;
+        let mut reader = chat.user("reader").await;
+        let mut talker = chat.user("talker").await;
+        let mut others = [chat.user("ada").await, chat.user("bob").await];
+        for peer in [&mut talker].into_iter().chain(&mut others) {
+            peer.say("join,#a").await;
+        }
+        chat.rt.settle().await;
+        let from = chat.rt.elapsed();
+        let text = "x".repeat(4000);
+        let talk = async {
+            for _ in 0..COUNT {
+                talker.say(&format!("chat,reader,{text}")).await;
+            }
+        };
+        let listen = async {
+            for _ in 0..COUNT {
+                reader.hears("talker says*").await;
+            }
+        };
+        let chatter = others.each_mut().map(async |peer| {
+            for _ in 0..COUNT {
+                peer.say("say,#a,x").await;
+            }
+        });
+        futures::join!(talk, listen, futures::future::join_all(chatter));
+        assert_eq!(chat.rt.elapsed(), from, "somebody slept");
+    });
+}
+
 /// The recipients of what a connection had sent before it panicked are woken all the same.
 #[test]
 fn a_panic_forgets_nobody_who_was_written_to() {

@@ -1,4 +1,4 @@
-//! A runtime that gives each poll of a task another waker, and forgets the ones before.
+//! Who wakes whom, on runtimes that do no more than they have to.
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -6,15 +6,16 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::Instant,
 };
 
 use chinwag::{Runtime, Server, wire::Line};
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime, VirtualSleep};
 
+/// It gives each poll of a task another waker, and forgets the ones before.
 #[derive(Clone)]
 struct Forgetful(VirtualRuntime);
 
@@ -106,6 +107,94 @@ fn the_waker_of_the_last_poll_is_enough() {
                     }
                 });
                 futures::future::join_all(talks).await;
+            }
+            assert_eq!(rt.elapsed(), from, "seed {seed}: somebody slept");
+        });
+    }
+}
+
+/// It can end, and its tasks then do, at the beginning of what would have been a poll.
+#[derive(Clone)]
+struct Mortal {
+    rt: VirtualRuntime,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Runtime for Mortal {
+    type Sleep = VirtualSleep;
+
+    fn spawn<F>(&self, task: F) -> io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let is_over = self.is_over.clone();
+        self.rt.spawn(async move {
+            let mut task = pin!(task);
+            poll_fn(|cx| match is_over.load(Ordering::SeqCst) {
+                true => Poll::Ready(()),
+                false => task.as_mut().poll(cx),
+            })
+            .await;
+        })
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> VirtualSleep {
+        self.rt.sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        self.rt.now()
+    }
+}
+
+/// Whoever has something in their mailbox gets it, also if the runtime ends of the task that has put it there.
+#[test]
+fn the_end_of_one_runtime_leaves_nobody_asleep_on_another() {
+    for seed in 0..32 {
+        let rt = VirtualRuntime::new(seed);
+        let net = MemoryNet::new();
+        let hub = chinwag_testkit::unthrottled().build();
+        let mortal = Mortal {
+            rt: rt.clone(),
+            is_over: Arc::default(),
+        };
+        let here = Server::new(hub.clone())
+            .listen(net.listen("here"), Line::default())
+            .run_until(pending::<()>(), mortal.clone());
+        let there = Server::new(hub.clone())
+            .listen(net.listen("there"), Line::default())
+            .run_until(pending::<()>(), rt.clone());
+        rt.spawn(async move { drop(futures::join!(here, there)) })
+            .unwrap();
+        rt.block_on(async {
+            rt.settle().await;
+            let mut peers = Vec::new();
+            for (name, at) in [("ada", "here"), ("bob", "there"), ("cleo", "there")] {
+                let mut peer = Peer::registered(net.connect(at), name).await;
+                peer.ask("join,#a", "ack").await;
+                peers.push(peer);
+            }
+            let [ada, bob, cleo] = &mut peers[..] else {
+                unreachable!()
+            };
+            bob.hears("#a cleo joined").await;
+            rt.settle().await;
+            let from = rt.elapsed();
+            ada.say("say,#a,last words").await;
+            // As soon as it is said, most likely before anybody is told of it.
+            let mut turns = 0;
+            poll_fn(|cx| {
+                turns += 1;
+                if hub.stats().queue_bytes > 0 || turns == 100 {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            mortal.is_over.store(true, Ordering::SeqCst);
+            for peer in [bob, cleo] {
+                peer.hears("#a ada says last words").await;
             }
             assert_eq!(rt.elapsed(), from, "seed {seed}: somebody slept");
         });
