@@ -4,14 +4,15 @@
 use std::{future::pending, io, pin::pin, time::Duration};
 
 use chinwag::{
-    Command, Event, Hub, Limits, Runtime, Server, ServerError, Timeouts,
+    Addr, Command, Event, Hub, Incoming, Limits, Listener, Runtime, Server, ServerError, Timeouts,
     wire::{Line, Wire, WireError},
 };
-use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
+use chinwag_testkit::{Link, MemoryListener, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 use futures::{
     AsyncReadExt, AsyncWriteExt,
     channel::oneshot,
     future::{Either, join, select},
+    io::BufWriter,
 };
 
 use crate::chat::{Chat, MemoryPeer};
@@ -579,6 +580,62 @@ fn nothing_waits_for_a_timer_that_need_not() {
         futures::join!(talk, listen);
         assert_eq!(chat.rt.elapsed(), from, "somebody slept");
     });
+}
+
+/// Sockets that keep what is written to them until they are flushed.
+struct Buffered(MemoryListener);
+
+impl Listener for Buffered {
+    type Io = BufWriter<MemoryStream>;
+
+    async fn accept(&mut self) -> io::Result<Incoming<Self::Io>> {
+        let Incoming { io, peer, .. } = self.0.accept().await?;
+        Ok(Incoming::new(BufWriter::with_capacity(512, io), peer))
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        self.0.local_addr()
+    }
+}
+
+/// What is written to a sleeping connection's socket is flushed as well, now or when there is room.
+#[test]
+fn a_socket_with_a_buffer_keeps_nothing_back() {
+    for seed in 0..8 {
+        let (rt, net) = (VirtualRuntime::new(seed), MemoryNet::new());
+        let server = Server::new(chinwag_testkit::unthrottled().build())
+            .listen(Buffered(net.listen("line")), Line::default())
+            .run_until(pending::<()>(), rt.clone());
+        rt.spawn(async move { server.await.unwrap() }).unwrap();
+        rt.block_on(async {
+            rt.settle().await;
+            let narrow = Link {
+                capacity: 128,
+                ..Link::default()
+            };
+            let mut peers = Vec::new();
+            for name in ["ada", "bob", "cleo"] {
+                let mut peer = Peer::new(net.try_connect("line", narrow).unwrap());
+                peer.ask(&format!("register,{name}"), "ack").await;
+                peer.ask("join,#a", "ack").await;
+                peers.push(peer);
+            }
+            let from = rt.elapsed();
+            peers[0].hears("#a bob joined").await;
+            peers[0].hears("#a cleo joined").await;
+            peers[1].hears("#a cleo joined").await;
+            for round in 0..100 {
+                let text = "x".repeat(round);
+                peers[0].say(&format!("say,#a,{text}")).await;
+                peers[0].say(&format!("chat,bob,{text}")).await;
+                for peer in &mut peers {
+                    peer.hears(&format!("#a ada says {text}")).await;
+                }
+                peers[1].hears(&format!("ada says {text}")).await;
+            }
+            assert_eq!(rt.elapsed(), from, "seed {seed}: somebody slept");
+        });
+    }
 }
 
 /// A talker who is held back is let go at once, also if somebody else is just about to write to it.
