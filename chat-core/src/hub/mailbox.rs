@@ -884,6 +884,43 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_alone_and_held_back_for_by_nobody_is_taken_alone() {
+        let (mailbox, me) = (room_for(4), room_for(1));
+        let large = || event(&"x".repeat(1000));
+        assert!(mailbox.take_only().is_none());
+
+        // It is above the mark, and so somebody waits, who would not be told.
+        assert!(matches!(push(&mailbox, large()), Pushed::Above(_)));
+        let hold = mailbox.hold_back(&me).unwrap();
+        assert!(mailbox.take_only().is_none());
+        mailbox.forget(&me);
+        assert!(mailbox.take_only().is_some());
+        assert_eq!(mailbox.bytes(), 0);
+        let since = mailbox.lock().takes;
+        assert_ne!(since, hold.takes, "it counts as taken");
+
+        queued(push(&mailbox, event("a")));
+        queued(push(&mailbox, event("b")));
+        assert!(mailbox.take_only().is_none(), "there are two");
+        assert_eq!(taken(&mailbox, usize::MAX), ["a", "b"]);
+
+        // What found no room is forgotten with what took it, and so is that somebody lost patience.
+        queued(push(&mailbox, event("x")));
+        assert!(matches!(push(&mailbox, large()), Pushed::NoRoom));
+        assert!(mailbox.lose_patience().is_empty());
+        assert!(mailbox.take_only().is_some());
+        assert!(matches!(push(&mailbox, large()), Pushed::Above(_)));
+        assert!(mailbox.take_only().is_some());
+
+        // The news of those that were missed come first.
+        let mailbox = full_with(1, SlowReader::DropOldest);
+        queued(publish(&mailbox, event("a")));
+        queued(publish(&mailbox, event("b")));
+        assert!(mailbox.take_only().is_none());
+        assert_eq!(taken(&mailbox, usize::MAX), ["-1", "b"]);
+    }
+
+    #[test]
     fn a_drained_mailbox_gives_its_memory_back() {
         let mailbox = room_for(1000);
         for _ in 0..500 {
