@@ -9,10 +9,12 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use chinwag::{Runtime, Server, wire::Line};
+use chinwag::{
+    Addr, Moment, Policy, QuitReason, Runtime, Server, UserName, async_trait, wire::Line,
+};
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime, VirtualSleep};
 
 /// It gives each poll of a task another waker, and forgets the ones before.
@@ -199,4 +201,97 @@ fn the_end_of_one_runtime_leaves_nobody_asleep_on_another() {
             assert_eq!(rt.elapsed(), from, "seed {seed}: somebody slept");
         });
     }
+}
+
+/// It counts its wakers.
+#[derive(Clone)]
+struct Counting {
+    rt: VirtualRuntime,
+    wakers: Arc<()>,
+}
+
+struct Counted {
+    waker: Waker,
+    _one: Arc<()>,
+}
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {
+        self.waker.wake_by_ref();
+    }
+}
+
+impl Runtime for Counting {
+    type Sleep = VirtualSleep;
+
+    fn spawn<F>(&self, task: F) -> io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let one = self.wakers.clone();
+        self.rt.spawn(async move {
+            let mut task = pin!(task);
+            poll_fn(|cx| {
+                let waker = cx.waker().clone();
+                let counted = Counted {
+                    waker,
+                    _one: one.clone(),
+                };
+                let waker = Waker::from(Arc::new(counted));
+                task.as_mut().poll(&mut Context::from_waker(&waker))
+            })
+            .await;
+        })
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> VirtualSleep {
+        self.rt.sleep_until(deadline)
+    }
+
+    fn now(&self) -> Instant {
+        self.rt.now()
+    }
+}
+
+/// It takes its time to see somebody off.
+struct Polite(VirtualRuntime);
+
+#[async_trait]
+impl Policy for Polite {
+    fn wants(&self, moment: Moment) -> bool {
+        moment == Moment::Disconnected
+    }
+
+    async fn disconnected(&self, _: &Addr, _: Option<&UserName>, _: QuitReason) {
+        self.0.sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Who has sent something to somebody remembers them, but not their task, which is over.
+#[test]
+fn a_task_that_is_over_is_not_kept() {
+    let rt = VirtualRuntime::new(1);
+    let net = MemoryNet::new();
+    let counting = Counting {
+        rt: rt.clone(),
+        wakers: Arc::default(),
+    };
+    let hub = chinwag_testkit::unthrottled().policy(Polite(rt.clone()));
+    let server = Server::new(hub.build())
+        .listen(net.listen("line"), Line::default())
+        .run_until(pending::<()>(), counting.clone());
+    rt.spawn(async move { server.await.unwrap() }).unwrap();
+    rt.block_on(async {
+        rt.settle().await;
+        let mut ada = Peer::registered(net.connect("line"), "ada").await;
+        ada.ask("ping", "pong").await;
+        rt.settle().await;
+        let before = Arc::strong_count(&counting.wakers);
+        let mut bob = Peer::registered(net.connect("line"), "bob").await;
+        ada.say("chat,bob").await;
+        bob.hears("ada says hi").await;
+        drop(bob);
+        rt.sleep(Duration::from_secs(10)).await;
+        assert_eq!(Arc::strong_count(&counting.wakers), before);
+    });
 }

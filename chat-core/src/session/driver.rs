@@ -588,6 +588,8 @@ impl LastReport {
             }
         });
         let failed = failed.await;
+        // Others may keep the mailbox, but the task is over.
+        drop(mailbox.awake());
         let time = rt.now().saturating_duration_since(asking.began);
         hub.counters.hook(time, failed);
     }
