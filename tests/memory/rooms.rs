@@ -119,6 +119,29 @@ fn bursts_fit_into_small_mailboxes() {
     });
 }
 
+/// Whoever writes it: the task of the one who is told, or that of the one who brings it about.
+#[test]
+fn what_is_told_is_counted() {
+    Chat::run(crate::unthrottled, async |chat| {
+        let mut ada = chat.user("ada").await;
+        let mut bob = chat.user("bob").await;
+        let mut cleo = chat.user("cleo").await;
+        for peer in [&mut ada, &mut bob, &mut cleo] {
+            peer.ask("join,#a", "ack").await;
+        }
+        ada.hears("#a bob joined").await;
+        all_hear([&mut ada, &mut bob], "#a cleo joined").await;
+        let before = chat.hub.stats().delivered;
+        for _ in 0..10 {
+            ada.say("chat,bob").await;
+            bob.hears("ada says hi").await;
+            bob.say("say,#a,hi").await;
+            all_hear([&mut ada, &mut bob, &mut cleo], "#a bob says hi").await;
+        }
+        assert_eq!(chat.hub.stats().delivered - before, 40);
+    });
+}
+
 #[test]
 fn topic_and_roles() {
     Chat::run(crate::unthrottled, async |chat| {
