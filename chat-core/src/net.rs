@@ -18,6 +18,11 @@ pub trait Listener: Send + 'static {
     ///
     /// `poll_close` must tell the peer that nothing more will come (on TCP: send a FIN) and leave the
     /// reading half open. `poll_write_vectored` must write as many of its slices as one system call can.
+    ///
+    /// A connection is read by its own task, but while that sleeps, `poll_write` and `poll_flush` are also called
+    /// by tasks of other connections of the same [`Server`](crate::Server), on whatever thread these run: never
+    /// two at once, and with the waker of its own task. What a write costs then, such as encryption, is their
+    /// time.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// Waits for the next connection.
