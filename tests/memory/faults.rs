@@ -482,6 +482,9 @@ impl Wire for Fragile {
     }
 
     fn encode(event: &Event, out: &mut Vec<u8>) {
+        if let Event::Direct { text, .. } = event {
+            assert_ne!(&**text, "unspeakable", "on purpose");
+        }
         out.extend_from_slice(b"> ");
         Line::encode(event, out);
     }
@@ -514,6 +517,26 @@ fn a_panic_costs_its_own_connection_only() {
         bob.ask("register,bob", "> ack").await;
     });
     assert_eq!(rt.panics(), 1);
+}
+
+/// Also if it was another's task that came upon it.
+#[test]
+fn a_panic_over_what_somebody_is_told_costs_their_connection_only() {
+    let (rt, net) = (VirtualRuntime::new(1), MemoryNet::new());
+    fragile_server(&rt, &net);
+    rt.block_on(async {
+        rt.settle().await;
+        let mut ada = Peer::new(net.connect("line"));
+        ada.ask("register,ada", "> ack").await;
+        let mut bob = Peer::new(net.connect("line"));
+        bob.ask("register,bob", "> ack").await;
+        rt.settle().await;
+        ada.say("chat,bob,unspeakable").await;
+        bob.is_closed().await;
+        ada.ask("list,friends", "> ada").await;
+        ada.ask("chat,bob", "> error,no-such-user,*").await;
+        assert!(rt.elapsed() < seconds(1));
+    });
 }
 
 #[test]

@@ -199,6 +199,10 @@ fn the_end_of_one_runtime_leaves_nobody_asleep_on_another() {
                 peer.hears("#a ada says last words").await;
             }
             assert_eq!(rt.elapsed(), from, "seed {seed}: somebody slept");
+            // Her task ends while it sleeps, and takes her with it.
+            drop(peers);
+            rt.settle().await;
+            assert!(hub.users().iter().all(|name| name != "ada"), "seed {seed}");
         });
     }
 }
