@@ -605,6 +605,21 @@ fn nothing_waits_for_a_timer_that_need_not() {
     });
 }
 
+/// And so are those of one who says something and is gone, all in one poll.
+#[test]
+fn last_words_are_heard_at_once() {
+    Chat::run(crate::unthrottled, async |chat| {
+        let mut bob = chat.user("bob").await;
+        let mut ada = chat.user("ada").await;
+        chat.rt.settle().await;
+        let from = chat.rt.elapsed();
+        ada.send("chat,bob,last words\n").await;
+        drop(ada);
+        bob.hears("ada says last words").await;
+        assert_eq!(chat.rt.elapsed(), from, "somebody slept");
+    });
+}
+
 /// Sockets that keep what is written to them until they are flushed.
 struct Buffered(MemoryListener);
 
