@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -15,6 +16,7 @@ use slab::Slab;
 use crate::{
     hub::{CloseReason, Mailbox},
     rt::give_way,
+    session::Backlog,
 };
 
 /// A number of places, each of which one can have.
@@ -63,6 +65,7 @@ pub(crate) struct Connections {
     state: Mutex<ConnectionsState>,
     /// Who waits for the last one to close.
     empty: AtomicWaker,
+    backlog: Backlog,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +86,16 @@ impl Connections {
             key: state.open.insert(mailbox),
             connections: self.clone(),
         }
+    }
+
+    /// What tells the connections of this server from those of others, while there are any.
+    pub(crate) fn server(&self) -> ServerId {
+        ServerId(ptr::from_ref(self).addr())
+    }
+
+    /// What the tasks of these connections still have to bring to each other's peers.
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.backlog
     }
 
     /// How many there are.
@@ -149,8 +162,8 @@ pub(crate) struct Listed {
 pub(crate) struct ServerId(usize);
 
 impl Listed {
-    pub(crate) fn server(&self) -> ServerId {
-        ServerId(Arc::as_ptr(&self.connections).addr())
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 }
 

@@ -300,3 +300,51 @@ fn a_task_that_is_over_is_not_kept() {
         assert_eq!(Arc::strong_count(&counting.wakers), before);
     });
 }
+
+/// What one member brings about for a thousand others does not wait until this one member's turn has come often
+/// enough, while other connections keep the runtime busy.
+#[test]
+fn a_large_room_does_not_wait_for_the_turns_of_one_member() {
+    const READERS: usize = 1280;
+    const BUSY: usize = 100;
+    let rt = VirtualRuntime::new(1);
+    let net = MemoryNet::on(&rt, 1);
+    let server = Server::new(chinwag_testkit::unthrottled().build())
+        .listen(net.listen("line"), Line::default())
+        .run_until(pending::<()>(), rt.clone());
+    rt.spawn(async move { server.await.unwrap() }).unwrap();
+    rt.block_on(async {
+        rt.settle().await;
+        let mut readers = Vec::new();
+        for i in 0..READERS {
+            let mut reader = Peer::registered(net.connect("line"), &format!("r{i}")).await;
+            reader.ask("join,#a", "ack").await;
+            readers.push(reader);
+        }
+        let news = readers.iter_mut().enumerate().map(async |(i, reader)| {
+            for _ in i + 1..READERS {
+                reader.hears("#a r*").await;
+            }
+        });
+        futures::future::join_all(news).await;
+        for i in 0..BUSY {
+            let mut busy = Peer::registered(net.connect("line"), &format!("b{i}")).await;
+            rt.spawn(async move {
+                loop {
+                    busy.ask("ping", "pong").await;
+                }
+            })
+            .unwrap();
+        }
+        // A poll takes a millisecond: a round of all that are busy, about two hundred.
+        rt.set_tick(Duration::from_millis(1));
+        let from = rt.elapsed();
+        readers[0].say("say,#a,hello").await;
+        let hear = readers.iter_mut().map(async |reader| {
+            reader.hears("#a r0 says hello").await;
+        });
+        futures::future::join_all(hear).await;
+        let took = rt.elapsed() - from;
+        assert!(took < Duration::from_millis(500), "{took:?}");
+    });
+}

@@ -1,6 +1,6 @@
 //! What an act leaves to be done once no lock is held.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     burst::Burst,
@@ -53,9 +53,9 @@ impl Effects {
         }
     }
 
-    /// Those in whose mailboxes there is something, for the caller to see to.
-    pub(crate) fn take_due(&mut self) -> Vec<Sleeper> {
-        mem::take(&mut self.due)
+    /// Those in whose mailboxes there is something, for the caller to see to. They wake up if it does not.
+    pub(crate) fn due(&mut self) -> &mut Vec<Sleeper> {
+        &mut self.due
     }
 
     /// The same if it is just one.
@@ -63,13 +63,6 @@ impl Effects {
         match self.due.len() {
             1 => self.due.pop(),
             _ => None,
-        }
-    }
-
-    /// Keeps the memory of `due`, which has been seen to, for the next ones.
-    pub(crate) fn keep(&mut self, due: Vec<Sleeper>) {
-        if self.due.capacity() == 0 {
-            self.due = due;
         }
     }
 

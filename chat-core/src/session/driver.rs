@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     addresses::AddressPlace,
-    connections::{Listed, Place, ServerId},
+    connections::{Connections, Listed, Place},
     hub::{CloseReason, Effects, Inner, Item, Mailbox, Seat, Sleeper},
     net::Incoming,
     rt::{Runtime, Sleep, deadline_after},
@@ -107,8 +107,9 @@ where
         self.talk.end(why, now);
     }
 
-    pub(super) fn server(&self) -> ServerId {
-        self.listed.server()
+    /// All that are open on its server.
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        self.listed.connections()
     }
 
     /// Does all that can be done now, within reason.

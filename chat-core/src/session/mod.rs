@@ -1,9 +1,11 @@
 //! One connection, from its first byte to its last.
 //!
 //! `machine` is what its bytes mean, without any I/O; `conversation` what goes on between it and the hub, with
-//! `hook` for what the program is asked and `rate` for how fast it may go; `driver` is the one future that
-//! owns the socket; `outbox` and `scratch` are its buffers.
+//! `hook` for what the program is asked and `rate` for how fast it may go; `driver` moves the bytes, `task` is
+//! the future that does so, and `backlog` what it does for other connections; `outbox` and `scratch` are the
+//! buffers.
 
+mod backlog;
 mod conversation;
 mod driver;
 mod hook;
@@ -13,6 +15,7 @@ mod rate;
 mod scratch;
 mod task;
 
+pub(crate) use backlog::Backlog;
 pub(crate) use conversation::End;
 pub(crate) use driver::Connection;
 pub(crate) use rate::Bucket;

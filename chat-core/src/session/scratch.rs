@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::hub::{Effects, Item};
+use crate::hub::{Effects, Item, Sleeper};
 
 /// What a connection needs only while it is polled, so that an idle one owns none of it.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Scratch {
     pub(crate) write: Vec<u8>,
     /// What was taken from a mailbox.
     pub(crate) items: Vec<Item>,
+    /// The tasks that one poll serves.
+    pub(crate) batch: Vec<Sleeper>,
     /// What is left to be done when everything that one read brought is.
     pub(crate) effects: Effects,
 }
@@ -92,6 +94,7 @@ impl Scratch {
             read: vec![0; READ].into(),
             write: Vec::with_capacity(READ),
             items: Vec::new(),
+            batch: Vec::new(),
             effects: Effects::default(),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
@@ -12,11 +11,12 @@ use std::{
 use futures::io::{AsyncRead, AsyncWrite};
 
 use super::{
+    backlog::Goal,
     driver::Connection,
     scratch::{Lender, Scratch},
 };
 use crate::{
-    connections::ServerId,
+    connections::{Connections, ServerId},
     hub::{Outlet, Sleeper},
     rt::Runtime,
     wire::Wire,
@@ -27,7 +27,8 @@ use crate::{
 /// Whoever holds the lock writes to the socket, and so does nobody else.
 pub(super) struct Task<Io, W, R> {
     pub(super) rt: R,
-    server: ServerId,
+    /// All that are open on the same server.
+    connections: Arc<Connections>,
     /// `None` once the task is over.
     connection: Mutex<Option<Connection<Io, W>>>,
 }
@@ -42,30 +43,32 @@ where
     W: Wire,
     R: Runtime,
 {
-    let running = Running(Arc::new(Task {
-        rt,
-        server: connection.server(),
-        connection: Mutex::new(Some(connection)),
-    }));
+    let mut running = Running {
+        task: Arc::new(Task {
+            rt,
+            connections: connection.connections().clone(),
+            connection: Mutex::new(Some(connection)),
+        }),
+        goal: None,
+    };
     async move {
-        let task = &running.0;
+        let Running { task, goal } = &mut running;
         let lender = match R::THREAD_PER_TASK {
             true => Lender::Process,
             false => Lender::Thread,
         };
         let mut sleep = pin!(task.rt.sleep_until(task.rt.now()));
-        let mut due = Due::default();
         poll_fn(|cx| {
             Scratch::with(lender, |scratch| {
-                task.poll(cx, sleep.as_mut(), &mut due, scratch)
+                task.poll(cx, sleep.as_mut(), goal, scratch)
             })
         })
         .await;
         // In a box, so that who asks for no reports has no room for one.
         let report = running
             .end()
-            .and_then(|connection| connection.last_report(&task.rt));
-        let sending = report.map(|report| Box::pin(report.send(&task.rt, sleep)));
+            .and_then(|connection| connection.last_report(&running.task.rt));
+        let sending = report.map(|report| Box::pin(report.send(&running.task.rt, sleep)));
         if let Some(sending) = sending {
             sending.await;
         }
@@ -73,24 +76,28 @@ where
 }
 
 /// The task's own handle. The connection ends with it, even while somebody else writes to the socket.
-struct Running<Io, W, R>(Arc<Task<Io, W, R>>);
+struct Running<Io, W, R> {
+    task: Arc<Task<Io, W, R>>,
+    /// How far it still has to serve others.
+    goal: Option<Goal>,
+}
 
 impl<Io, W, R> Running<Io, W, R> {
     /// Takes the connection out.
     fn end(&self) -> Option<Connection<Io, W>> {
-        let connection = self.0.connection.lock();
+        let connection = self.task.connection.lock();
         connection.unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl<Io, W, R> Drop for Running<Io, W, R> {
     fn drop(&mut self) {
+        if self.goal.is_some() {
+            self.task.connections.backlog().give_up();
+        }
         drop(self.end());
     }
 }
-
-/// How many sockets one poll writes to for others before it lets others run.
-const DELIVERIES: usize = 128;
 
 impl<Io, W, R> Task<Io, W, R>
 where
@@ -105,16 +112,17 @@ where
         self: &Arc<Self>,
         cx: &mut Context<'_>,
         sleep: Pin<&mut R::Sleep>,
-        due: &mut Due,
+        goal: &mut Option<Goal>,
         scratch: &mut Scratch,
     ) -> Poll<()> {
-        if !due.0.is_empty() {
-            due.deliver(self.server, scratch);
-            if !due.0.is_empty() {
+        let server = self.connections.server();
+        let backlog = self.connections.backlog();
+        if goal.is_some() || backlog.is_long() {
+            if !backlog.serve(*goal, server, scratch) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            scratch.effects.keep(mem::take(&mut due.0));
+            *goal = None;
         }
         let over = {
             // A connection that has panicked while somebody wrote to it is not fit to go on.
@@ -129,40 +137,14 @@ where
         if over.is_ready() {
             scratch.effects.wake();
         } else if let Some(only) = scratch.effects.take_only_due() {
-            only.deliver(self.server, scratch);
+            only.deliver(server, scratch);
         } else {
-            due.0 = scratch.effects.take_due();
-            if !due.0.is_empty() {
+            *goal = backlog.add(scratch.effects.due());
+            if goal.is_some() {
                 cx.waker().wake_by_ref();
             }
         }
         over
-    }
-}
-
-/// Sleepers in whose mailboxes there is something, for this task to deliver. If it is gone before it has,
-/// they wake up.
-#[derive(Default)]
-struct Due(Vec<Sleeper>);
-
-impl Due {
-    /// Serves as many as one poll may.
-    fn deliver(&mut self, server: ServerId, scratch: &mut Scratch) {
-        let rest = self.0.len().saturating_sub(DELIVERIES);
-        // They pop off one by one, so that none is lost should one of them panic.
-        while self.0.len() > rest
-            && let Some(sleeper) = self.0.pop()
-        {
-            sleeper.deliver(server, scratch);
-        }
-    }
-}
-
-impl Drop for Due {
-    fn drop(&mut self) {
-        for sleeper in self.0.drain(..) {
-            sleeper.wake();
-        }
     }
 }
 
@@ -174,7 +156,7 @@ where
 {
     fn deliver(self: Arc<Self>, task: Sleeper, by: ServerId, scratch: &mut Scratch) {
         // Sockets may be polled in the runtime that they belong to, and perhaps nowhere else.
-        if by != self.server {
+        if by != self.connections.server() {
             return task.wake();
         }
         let mut task = Some(task);

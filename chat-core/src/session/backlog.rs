@@ -1,0 +1,194 @@
+//! What the tasks of one server still have to bring to the peers of others.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    num::NonZeroU64,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::scratch::Scratch;
+use crate::{connections::ServerId, hub::Sleeper};
+
+/// The tasks of one server that sleep, and in whose mailboxes there is something that others have brought about
+/// and are to write to their sockets. Who has waited longest is served first, by whichever task is polled.
+///
+/// Each task is in it once at most, so that it is no longer than the server has connections. A task that has
+/// added to it goes on serving until those that it has added, and all before them, have been served. If that is
+/// more than one poll may do, every other task that is polled serves a part as well: nobody who waits depends on
+/// how often one busy task is polled.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    state: Mutex<State>,
+    /// More waits than the poll that has served last was allowed to.
+    is_long: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Sleeper>,
+    /// How many have been taken off in all.
+    taken: u64,
+}
+
+/// How far into a [`Backlog`] a task goes on serving.
+pub(super) type Goal = NonZeroU64;
+
+/// How many sockets one poll writes to for others before it lets others run.
+const BATCH: usize = 128;
+
+/// A backlog that has grown past this many tasks gives its memory back when it is empty.
+const MAX_SPARE: usize = 1024;
+
+impl Backlog {
+    /// Whether any task that is polled is to serve a part.
+    pub(super) fn is_long(&self) -> bool {
+        self.is_long.load(Ordering::Relaxed)
+    }
+
+    /// Adds all of `due`, for the caller to serve up to the result.
+    pub(super) fn add(&self, due: &mut Vec<Sleeper>) -> Option<Goal> {
+        if due.is_empty() {
+            return None;
+        }
+        let mut state = self.lock();
+        state.waiting.extend(due.drain(..));
+        NonZeroU64::new(state.taken + state.waiting.len() as u64)
+    }
+
+    /// Serves as many as one poll may. `true` if all up to `goal` are served.
+    pub(super) fn serve(
+        &self,
+        goal: Option<Goal>,
+        server: ServerId,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let mut batch = Batch(mem::take(&mut scratch.batch));
+        let taken = self.take(&mut batch.0);
+        // They go one by one, so that none is lost should one of them panic.
+        while let Some(sleeper) = batch.0.pop() {
+            sleeper.deliver(server, scratch);
+        }
+        scratch.batch = mem::take(&mut batch.0);
+        goal.is_none_or(|goal| goal.get() <= taken)
+    }
+
+    fn take(&self, batch: &mut Vec<Sleeper>) -> u64 {
+        let mut state = self.lock();
+        let count = BATCH.min(state.waiting.len());
+        batch.extend(state.waiting.drain(..count));
+        state.taken += count as u64;
+        let is_empty = state.waiting.is_empty();
+        if is_empty && state.waiting.capacity() > MAX_SPARE {
+            state.waiting = VecDeque::new();
+        }
+        self.is_long.store(!is_empty, Ordering::Relaxed);
+        state.taken
+    }
+
+    /// Wakes all who wait, to see to themselves, because a task is gone before it has served them.
+    pub(super) fn give_up(&self) {
+        let mut state = self.lock();
+        let waiting = mem::take(&mut state.waiting);
+        state.taken += waiting.len() as u64;
+        self.is_long.store(false, Ordering::Relaxed);
+        drop(state);
+        drop(Batch(waiting.into()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that runs under the lock panics half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tasks that one poll serves. Those that it does not come to wake up.
+struct Batch(Vec<Sleeper>);
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        for sleeper in self.0.drain(..) {
+            sleeper.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use futures::task::{ArcWake, waker};
+
+    use super::*;
+    use crate::{connections::Connections, session::scratch::Lender};
+
+    /// It writes down its number when it is woken.
+    struct Numbered(usize, Arc<Mutex<Vec<usize>>>);
+
+    impl ArcWake for Numbered {
+        fn wake_by_ref(task: &Arc<Self>) {
+            task.1.lock().unwrap().push(task.0);
+        }
+    }
+
+    #[test]
+    fn first_come_first_served_a_batch_at_a_time() {
+        let connections = Connections::default();
+        let (backlog, server) = (connections.backlog(), connections.server());
+        let served = Arc::default();
+        let add = |from, to| {
+            let numbered = |number| waker(Arc::new(Numbered(number, Arc::clone(&served))));
+            let mut due = (from..to)
+                .map(|i| Sleeper::new(&numbered(i)))
+                .collect::<Vec<_>>();
+            backlog.add(&mut due)
+        };
+        let serve = |goal| {
+            let done = Scratch::with(Lender::Thread, |scratch| {
+                backlog.serve(goal, server, scratch)
+            });
+            let mut served = mem::take(&mut *served.lock().unwrap());
+            served.sort_unstable();
+            (done, served)
+        };
+
+        assert_eq!(add(0, 0), None);
+        let first = add(0, BATCH + 1);
+        assert!(!backlog.is_long());
+        assert_eq!(serve(first), (false, (0..BATCH).collect()));
+        assert!(backlog.is_long());
+
+        let second = add(BATCH + 1, 2 * BATCH + 1);
+        // Whoever serves does so for the one who came first, too.
+        assert_eq!(serve(second), (false, (BATCH..2 * BATCH).collect()));
+        assert!(backlog.is_long());
+        assert_eq!(serve(None), (true, vec![2 * BATCH]));
+        assert!(!backlog.is_long());
+        assert_eq!(serve(first), (true, vec![]));
+        assert_eq!(serve(second), (true, vec![]));
+
+        // Nobody who comes later is waited for.
+        let third = add(0, BATCH);
+        add(BATCH, 2 * BATCH);
+        assert_eq!(serve(third), (true, (0..BATCH).collect()));
+        backlog.give_up();
+        assert!(!backlog.is_long());
+        assert_eq!(serve(None), (true, (BATCH..2 * BATCH).collect()));
+    }
+
+    #[test]
+    fn a_long_one_is_not_kept_in_memory() {
+        let connections = Connections::default();
+        let backlog = connections.backlog();
+        let sleeper = || Sleeper::new(futures::task::noop_waker_ref());
+        let goal = backlog.add(&mut (0..10 * MAX_SPARE).map(|_| sleeper()).collect());
+        let server = connections.server();
+        Scratch::with(Lender::Thread, |scratch| {
+            while !backlog.serve(goal, server, scratch) {}
+        });
+        assert_eq!(backlog.lock().waiting.capacity(), 0);
+    }
+}
