@@ -89,7 +89,7 @@ impl<T: tokio::io::AsyncWrite + Unpin> AsyncWrite for TokioIo<T> {
 /// tokio counts what a task does in one poll, and after so many operations says that sockets are full that
 /// are not. A connection of chinwag's writes for others too, and bounds by itself what one poll does.
 #[derive(Debug)]
-pub struct TokioSocket<S>(S);
+pub struct TokioSocket<S>(TokioIo<S>);
 
 /// What the sockets of tokio have in common.
 pub trait Socket: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin {
@@ -117,12 +117,12 @@ impl Socket for UnixStream {
 impl<S> TokioSocket<S> {
     /// Wraps `socket`.
     pub fn new(socket: S) -> Self {
-        Self(socket)
+        Self(TokioIo::new(socket))
     }
 
     /// The socket.
     pub fn into_inner(self) -> S {
-        self.0
+        self.0.into_inner()
     }
 }
 
@@ -144,9 +144,7 @@ impl<S: Socket> AsyncRead for TokioSocket<S> {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut buf = ReadBuf::new(buf);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
-        Poll::Ready(Ok(buf.filled().len()))
+        Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
@@ -156,7 +154,7 @@ impl<S: Socket> AsyncWrite for TokioSocket<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.0.try_write(buf) {
+        match self.0.0.try_write(buf) {
             // It is full, or not known yet to have room.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 Pin::new(&mut self.0).poll_write(cx, buf)
@@ -178,7 +176,7 @@ impl<S: Socket> AsyncWrite for TokioSocket<S> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.0).poll_close(cx)
     }
 }
 

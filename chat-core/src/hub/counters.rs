@@ -67,17 +67,14 @@ pub(crate) struct Counters {
 impl Counters {
     /// `items` were taken from a mailbox.
     pub(crate) fn took(&self, items: &[Item]) {
-        let missed = |item: &Item| match item {
-            Item::Own(Event::Missed { count }) => Some(*count),
-            _ => None,
-        };
-        let mut delivered = items
-            .iter()
-            .map(|item| item.events().len() as u64)
-            .sum::<u64>();
-        for count in items.iter().filter_map(missed) {
-            delivered -= 1;
-            self.missed.fetch_add(count, Relaxed);
+        let mut delivered = 0;
+        for item in items {
+            match item {
+                Item::Own(Event::Missed { count }) => {
+                    self.missed.fetch_add(*count, Relaxed);
+                }
+                item => delivered += item.events().len() as u64,
+            }
         }
         self.delivered.fetch_add(delivered, Relaxed);
     }

@@ -87,6 +87,12 @@ impl<N: Clone> Roster<N> {
         (names.collect(), range.next().map(|(position, _)| *position))
     }
 
+    /// Keeps everybody from the list until the result is dropped.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Sized {
+        self.lock()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<N>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -299,8 +299,8 @@ where
         })
     }
 
-    /// One turn: drain, if there is anything, and write, so that one write takes both, then read. The timer is looked at after
-    /// each read, and before the task sleeps.
+    /// One turn: drain, if there is anything, and write, so that one write takes both, then read. The timer is
+    /// looked at before the task sleeps, and at the end of a poll that does not.
     fn turn<R: Runtime>(
         &mut self,
         cx: &mut Context<'_>,
@@ -392,9 +392,8 @@ where
             effects,
             ..
         } = scratch;
-        let now;
         if !self.unread.is_empty() {
-            now = rt.now();
+            let now = rt.now();
             let unread = mem::take(&mut self.unread);
             self.handle_input(&unread, now, items, effects);
         } else if self.peer_done {
@@ -404,7 +403,7 @@ where
             let Poll::Ready(count) = Pin::new(&mut self.io).poll_read(cx, read)? else {
                 return Ok(Poll::Pending);
             };
-            now = rt.now();
+            let now = rt.now();
             self.machine.heard(now);
             match count {
                 0 => {

@@ -164,7 +164,6 @@ fn role(fields: Option<&str>) -> Option<Command<'_>> {
     Some(Command::Role { room, name, role })
 }
 
-/// The first field, and the rest of the line, which may be free text, if there is one.
 /// What is before the first comma, and what is behind it. Names are short, and a plain loop is then the
 /// fastest search.
 fn split_name(fields: &str) -> Option<(&str, &str)> {
@@ -172,8 +171,9 @@ fn split_name(fields: &str) -> Option<(&str, &str)> {
     Some((&fields[..comma], &fields[comma + 1..]))
 }
 
+/// The first field, and the rest of the line, which may be free text, if there is one.
 fn first(fields: &str) -> (&str, Option<&str>) {
-    match fields.split_once(',') {
+    match split_name(fields) {
         Some((first, rest)) => (first, Some(rest)),
         None => (fields, None),
     }
