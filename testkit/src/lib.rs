@@ -1,6 +1,6 @@
 //! What chinwag is tested with: a runtime whose time is virtual and whose order is seeded, a network in
-//! memory, a small client that checks what it is told, and in [`conformance`](mod@conformance) the cases that every runtime
-//! must pass.
+//! memory, a small client that checks what it is told; in [`conformance`](mod@conformance) the cases that every runtime
+//! must pass, and in [`simulation`] a whole chat under a storm, with a model that checks all that is seen of it.
 //!
 //! On the virtual runtime the same seed gives the same run. The conformance cases also run on real sockets,
 //! in real time.
@@ -17,6 +17,7 @@ pub mod conformance;
 mod net;
 mod peer;
 mod runtime;
+pub mod simulation;
 
 pub use net::{Link, MemoryListener, MemoryNet, MemoryStream};
 pub use peer::Peer;

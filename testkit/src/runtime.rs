@@ -40,6 +40,7 @@ struct State {
     ready: Vec<Arc<Task>>,
     timers: BTreeMap<(Instant, u64), Waker>,
     panics: usize,
+    polls: u64,
     /// How much time one poll of a task takes.
     tick: Duration,
     /// Other threads may wake tasks of this runtime.
@@ -62,6 +63,7 @@ impl VirtualRuntime {
             ready: Vec::new(),
             timers: BTreeMap::new(),
             panics: 0,
+            polls: 0,
             tick: Duration::ZERO,
             has_outside_wakes: false,
         };
@@ -147,6 +149,11 @@ impl VirtualRuntime {
         self.lock().panics
     }
 
+    /// How many polls of tasks there were.
+    pub fn polls(&self) -> u64 {
+        self.lock().polls
+    }
+
     /// A task that can run now; moves the clock if there is none.
     fn next_task(&self) -> Option<Arc<Task>> {
         loop {
@@ -157,6 +164,7 @@ impl VirtualRuntime {
                 let task = state.ready.swap_remove(drawn);
                 let tick = state.tick;
                 state.now += tick;
+                state.polls += 1;
                 *task.queued.lock().unwrap_or_else(PoisonError::into_inner) = false;
                 return Some(task);
             }

@@ -34,9 +34,35 @@ impl<N: Network> TcpListener<N> {
     ///
     /// On tokio, outside of a runtime whose I/O driver is on.
     pub async fn bind(target: impl Into<Target>) -> io::Result<Self> {
+        Self::bind_with(target.into(), |_| Ok(())).await
+    }
+
+    /// Like [`bind`](Self::bind), but any number of listeners may have the address, if all are made so by the
+    /// same user of the system, which gives each new connection to one of them (`SO_REUSEPORT`). So each core can
+    /// have a runtime, a listener and a [`Server`](crate::Server) of its own, all for one [`Hub`](crate::Hub):
+    /// see `examples/thread_per_core.rs`.
+    ///
+    /// What waits in a listener that is dropped is lost to those who have connected: they are reset.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bind`](Self::bind); `AddrInUse` also if one who listens there does not share.
+    ///
+    /// # Panics
+    ///
+    /// Like [`bind`](Self::bind).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub async fn bind_shared(target: impl Into<Target>) -> io::Result<Self> {
+        Self::bind_with(target.into(), |socket| socket.set_reuse_port(true)).await
+    }
+
+    async fn bind_with(
+        target: Target,
+        set: impl Fn(&Socket) -> io::Result<()>,
+    ) -> io::Result<Self> {
         let mut last_error = io::ErrorKind::AddrNotAvailable.into();
-        for addr in target.into().look_up().await? {
-            match listen(addr) {
+        for addr in target.look_up().await? {
+            match listen(addr, &set) {
                 Ok(listener) => return Self::try_from(listener),
                 Err(error) => last_error = error,
             }
@@ -99,12 +125,16 @@ impl<N: Network> fmt::Debug for TcpListener<N> {
 /// hundred or so, a burst of clients overflows it, and each that does not fit loses a second or more.
 const BACKLOG: i32 = 4096;
 
-fn listen(addr: SocketAddr) -> io::Result<net::TcpListener> {
+fn listen(
+    addr: SocketAddr,
+    set: impl Fn(&Socket) -> io::Result<()>,
+) -> io::Result<net::TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
     // On Unix it lets a new server have the port while the last one's connections still fade away. On
     // Windows it would let it have the port while the last one still listens.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
+    set(&socket)?;
     socket.bind(&addr.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

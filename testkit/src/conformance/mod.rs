@@ -11,6 +11,7 @@
 
 mod cases;
 mod chat;
+mod faults;
 mod harness;
 mod rooms;
 mod run;
@@ -18,6 +19,7 @@ mod sockets;
 mod watched;
 
 pub use cases::*;
+pub use faults::*;
 #[cfg(unix)]
 pub use harness::Unix;
 pub use harness::{Harness, Memory, Resources, Tcp};
@@ -36,6 +38,7 @@ macro_rules! conformance {
             $crate::conformance!([$crate::conformance::Tcp($runtime)]);
             $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
                 an_address_has_one_listener
+                an_address_is_shared_by_servers
                 the_original_client_is_served
                 a_busy_task_starves_nothing
                 accepted_sockets_are_tuned
@@ -101,6 +104,25 @@ macro_rules! conformance {
             a_hundred_servers_leave_nothing_behind
         );
     };
+    // What must not harm a server, on TCP sockets of a runtime.
+    (faults: $runtime:expr) => {
+        $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
+            slowloris
+            a_byte_now_and_then
+            garbage
+            a_storm_of_resets
+            half_open_peers
+            a_reader_that_never_reads
+            races_for_one_name
+            churn_in_a_large_room
+            a_clock_that_jumps
+        );
+        $crate::conformance!(@alone [$crate::conformance::Tcp($runtime)];
+            a_line_without_end
+            replies_that_nobody_reads
+            no_more_files
+        );
+    };
     (@test $harnesses:expr; $($case:ident)+) => {
         $(
             #[test]
@@ -130,6 +152,7 @@ mod tests {
         let list = include_str!("mod.rs");
         for cases in [
             include_str!("cases.rs"),
+            include_str!("faults.rs"),
             include_str!("rooms.rs"),
             include_str!("sockets.rs"),
         ] {

@@ -79,4 +79,5 @@ pub fn alone(path: &str, test: impl Fn()) {
     let cried = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{cried}");
     assert!(said.contains("1 passed"), "it was not run: {said}");
+    print!("{said}");
 }

@@ -17,6 +17,7 @@ use super::{
 };
 #[cfg(unix)]
 use super::{Unix, harness::free_path};
+use crate::Peer;
 
 /// An address is one listener's, and is free when that is gone. With port 0 it tells the real one.
 pub async fn an_address_has_one_listener<N: Network>(tcp: Tcp<N>) {
@@ -31,6 +32,44 @@ pub async fn an_address_has_one_listener<N: Network>(tcp: Tcp<N>) {
     drop(again);
     let refused = nobody_listens(&tcp, &addr.into()).await;
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+/// Servers that share an address each get some of the connections, and their users meet.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub async fn an_address_is_shared_by_servers<N: Network>(tcp: Tcp<N>) {
+    let Tcp(rt) = tcp;
+    let hub = crate::unthrottled().build();
+    let first = TcpListener::<N>::bind_shared("127.0.0.1:0").await.unwrap();
+    let addr = first.local_addr().unwrap();
+    let second = TcpListener::<N>::bind_shared(addr).await.unwrap();
+    let refused = TcpListener::<N>::bind(addr).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    let servers = [first, second].map(|listener| {
+        let server = Server::new(hub.clone()).listen(listener, Line::default());
+        let handle = server.handle();
+        let running = server.run(rt.clone());
+        rt.spawn(async move { running.await.unwrap() }).unwrap();
+        handle
+    });
+    let mut peers = Vec::new();
+    // Which one gets a connection is drawn from its addresses: that one gets none of so many happens to nobody.
+    for i in 0..64 {
+        let stream = N::connect_tcp(addr).await.unwrap();
+        let mut peer = Peer::registered(stream, &format!("u{i}")).await;
+        peer.ask("join,#a", "ack").await;
+        peers.push(peer);
+    }
+    assert!(servers.iter().all(|server| server.connections() > 0));
+    peers[63].say("say,#a,hello").await;
+    for (i, peer) in peers.iter_mut().enumerate() {
+        for _ in i + 1..64 {
+            peer.hears("#a u*").await;
+        }
+        peer.hears("#a u63 says hello").await;
+    }
+    for server in servers {
+        server.shut_down(Duration::from_secs(2));
+    }
 }
 
 /// Nothing waits for more to be written, a vanished peer is noticed, and the peer is who it is.

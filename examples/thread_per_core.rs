@@ -1,0 +1,64 @@
+//! A chat server with one thread, one runtime and one listener for each core, and one hub for all: nothing moves from
+//! core to core but what one user says to another.
+//!
+//! ```console
+//! $ cargo run --release --example thread_per_core   # 127.0.0.1:4000
+//! $ cargo run --release --example thread_per_core -- LINE_ADDR THREADS
+//! ```
+//!
+//! All listeners have the same address, and the system gives each connection to one of them, which is for Linux and
+//! Android only. It pays where accepting keeps a core busy, or where a task must not move between threads; a runtime
+//! with many threads, as in `tokio_server.rs`, is simpler and does for the rest.
+
+use std::{env, error::Error, thread};
+
+use chinwag::{
+    Hub, Server,
+    tokio::{Runtime, TcpListener},
+    wire::Line,
+};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = env::args().skip(1);
+    let addr = args.next().unwrap_or_else(|| "127.0.0.1:4000".into());
+    let threads = match args.next() {
+        Some(threads) => threads.parse()?,
+        None => thread::available_parallelism()?.get(),
+    };
+    let hub = Hub::new();
+    let threads: Vec<_> = (0..threads)
+        .map(|number| {
+            let (hub, addr) = (hub.clone(), addr.clone());
+            thread::spawn(move || serve(number, hub, &addr).map_err(|error| error.to_string()))
+        })
+        .collect();
+    for thread in threads {
+        thread.join().map_err(|_| "a thread has panicked")??;
+    }
+    Ok(())
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn serve(number: usize, hub: Hub, addr: &str) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind_shared(addr).await?;
+        println!(
+            "thread {number}: listening line://{}",
+            listener.local_addr()?
+        );
+        Server::new(hub)
+            .listen(listener, Line::default())
+            .run_until(tokio::signal::ctrl_c(), Runtime::current())
+            .await?;
+        Ok(())
+    })
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn main() {
+    eprintln!("only Linux and Android share one address between listeners");
+}

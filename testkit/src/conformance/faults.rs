@@ -1,0 +1,628 @@
+//! What must not harm a server, on real sockets: faults of peers, of the network and of the machine.
+//!
+//! In each case somebody who has nothing to do with it asks for something all the time, and must get an answer
+//! within [`SERVED_WITHIN`]. Each prints a line that says what was done and how that one fared.
+
+use std::{
+    fmt::{self, Display},
+    fs,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use chinwag_core::{
+    Hub, HubBuilder, Limits, Runtime, Sleep, Timeouts, TimeoutsBuilder, sockets::Network,
+};
+use fastrand::Rng;
+use futures::{
+    channel::oneshot,
+    future::{Either, join_all, select},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+};
+
+use super::{
+    Harness, Tcp,
+    chat::{Chat, eventually, pause, spawn},
+};
+use crate::Peer;
+
+/// How long anybody may wait for an answer while something goes wrong for others.
+pub const SERVED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Somebody who has nothing to do with it.
+struct Bystander {
+    stop: Arc<AtomicBool>,
+    served: oneshot::Receiver<Served>,
+}
+
+/// How that one fared.
+#[derive(Default)]
+struct Served {
+    answers: u32,
+    slowest: Duration,
+}
+
+impl Bystander {
+    async fn start<H: Harness>(h: &H, chat: &Chat<H>) -> Self {
+        let mut user = chat.user("bystander").await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (rt, stopped) = (h.runtime(), stop.clone());
+        let served = spawn(h, async move {
+            let mut served = Served::default();
+            while !stopped.load(Ordering::Relaxed) {
+                let from = rt.now();
+                user.ask("ping", "pong").await;
+                served.slowest = served.slowest.max(rt.now() - from);
+                served.answers += 1;
+                pause(&rt, Duration::from_millis(2)).await;
+            }
+            served
+        });
+        Self { stop, served }
+    }
+
+    /// Ends it, and says how it went.
+    async fn tell(self, case: &str, done: impl Display) {
+        self.stop.store(true, Ordering::Relaxed);
+        let served = self.served.await.expect("it was served to the end");
+        println!("{case}: {done}; bystander: {served}");
+        assert!(served.slowest < SERVED_WITHIN, "{case}: {served}");
+    }
+}
+
+impl Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { answers, slowest } = self;
+        write!(f, "{answers} answers, the slowest after {slowest:.1?}")
+    }
+}
+
+fn timeouts(set: impl FnOnce(TimeoutsBuilder) -> TimeoutsBuilder) -> HubBuilder {
+    let timeouts = set(Timeouts::builder()).build().expect("good timeouts");
+    crate::unthrottled().timeouts(timeouts)
+}
+
+/// Waits until only `count` connections are left.
+async fn only<H: Harness>(h: &H, hub: &Hub, count: usize) {
+    eventually(h, || hub.connections() == count).await;
+}
+
+/// Two thousand peers send half a registration, and then nothing.
+pub async fn slowloris<N: Network>(h: Tcp<N>) {
+    const PEERS: usize = 2000;
+    let hub = timeouts(|t| t.register(Duration::from_millis(1500))).build();
+    let chat = Chat::start(&h, hub).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut peers = Vec::new();
+    for _ in 0..PEERS {
+        let mut peer = chat.connect().await;
+        peer.send("register,ad").await;
+        peers.push(peer);
+    }
+    let told = join_all(
+        peers
+            .into_iter()
+            .map(|mut peer| async move { peer.rest().await }),
+    )
+    .await;
+    let in_time = |line: &String| line.starts_with("error,timed-out,");
+    assert!(
+        told.iter().all(in_time),
+        "{:?}",
+        told.iter().find(|l| !in_time(l))
+    );
+    only(&h, &chat.hub, 1).await;
+    bystander
+        .tell(
+            "slowloris",
+            format!("{PEERS} half registrations, each told and closed"),
+        )
+        .await;
+}
+
+/// Peers that send a byte now and then have no more time to register than others.
+pub async fn a_byte_now_and_then<N: Network>(h: Tcp<N>) {
+    const PEERS: usize = 100;
+    let hub = timeouts(|t| t.register(Duration::from_millis(500))).build();
+    let chat = Chat::start(&h, hub).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let peers = (0..PEERS).map(|_| async {
+        let mut peer = chat.connect().await;
+        let mut io = {
+            peer.send("r").await;
+            peer.into_inner()
+        };
+        let mut sent = 1;
+        // Until the server has closed its end, and refuses what comes.
+        while io.write_all(b"x").await.is_ok() && sent < 1000 {
+            sent += 1;
+            pause(&h.runtime(), Duration::from_millis(20)).await;
+        }
+        sent
+    });
+    let sent = join_all(peers).await;
+    assert!(sent.iter().all(|&sent| sent < 1000), "one went on for ever");
+    only(&h, &chat.hub, 1).await;
+    let most = sent.iter().max().copied().unwrap_or_default();
+    bystander
+        .tell(
+            "a byte now and then",
+            format!("{PEERS} peers were closed after at most {most} bytes"),
+        )
+        .await;
+}
+
+/// A line that never ends is refused once, and costs nothing but its bytes.
+pub async fn a_line_without_end<N: Network>(h: Tcp<N>) {
+    const BYTES: usize = 64 << 20;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut peer = chat.user("endless").await;
+    let before = resident();
+    let chunk = vec![b'x'; 64 * 1024];
+    for _ in 0..BYTES / chunk.len() {
+        peer.send(&chunk).await;
+    }
+    peer.hears("error,too-long,*").await;
+    peer.say("").await;
+    peer.ask("ping", "pong").await;
+    let grown = resident().saturating_sub(before);
+    bystander
+        .tell(
+            "a line without end",
+            format!(
+                "{} MiB, refused once; the process grew by {grown} KiB",
+                BYTES >> 20
+            ),
+        )
+        .await;
+}
+
+/// Three hundred kinds of garbage: each is answered or ignored, and the connection goes on.
+pub async fn garbage<N: Network>(h: Tcp<N>) {
+    const KINDS: u64 = 300;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut answers = 0;
+    for seed in 0..KINDS {
+        let mut peer = chat.user(&format!("g{seed}")).await;
+        peer.send(some_garbage(seed)).await;
+        peer.send("\nping\n").await;
+        while peer.line().await != "pong" {
+            answers += 1;
+        }
+        peer.ask("quit", "bye").await;
+        peer.is_closed().await;
+    }
+    only(&h, &chat.hub, 1).await;
+    bystander
+        .tell(
+            "garbage",
+            format!("{KINDS} kinds, {answers} answers, nobody closed"),
+        )
+        .await;
+}
+
+/// Bytes that are no request, most of them nearly one.
+fn some_garbage(seed: u64) -> Vec<u8> {
+    let mut rng = Rng::with_seed(seed);
+    let mut bytes: Vec<u8> = match seed % 6 {
+        0 => (0..rng.usize(1..5000)).map(|_| rng.u8(..)).collect(),
+        1 => (0..rng.usize(1..2000)).map(|_| rng.u8(0x80..)).collect(),
+        2 => {
+            let requests = [
+                "chat,",
+                "say,#",
+                "register,,",
+                "list,#",
+                "role,#a,b,",
+                "topic",
+            ];
+            requests[rng.usize(..requests.len())]
+                .repeat(rng.usize(1..300))
+                .into()
+        }
+        3 => b"\r\n\0\r\r\n".repeat(rng.usize(1..100)),
+        4 => b"GET / HTTP/1.1\r\nHost: chat\r\n\r\n".repeat(rng.usize(1..20)),
+        _ => "\u{202e}\u{feff}é\u{0}"
+            .repeat(rng.usize(1..400))
+            .into_bytes(),
+    };
+    for _ in 0..rng.usize(..20) {
+        let at = rng.usize(..bytes.len());
+        bytes[at] = [b',', b'\n', b'#', b' ', 0xff][rng.usize(..5)];
+    }
+    // These two words would be requests after all.
+    while let Some(at) = bytes.windows(4).position(|w| w == b"quit" || w == b"ping") {
+        bytes[at] = b'?';
+    }
+    bytes
+}
+
+/// Peers that connect and reset at once, some in the middle of a request.
+pub async fn a_storm_of_resets<N: Network>(h: Tcp<N>) {
+    const PEERS: usize = 2000;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    for i in 0..PEERS {
+        let mut peer = chat.connect().await;
+        match i % 4 {
+            0 => {}
+            1 => peer.send("register,x").await,
+            2 => {
+                peer.send(format!("register,r{i}\njoin,#a\nlist,friends\n"))
+                    .await
+            }
+            _ => peer.ask(&format!("register,r{i}"), "ack").await,
+        }
+        h.reset(peer.into_inner());
+    }
+    only(&h, &chat.hub, 1).await;
+    assert_eq!(chat.hub.users().len(), 1, "a name is left");
+    bystander
+        .tell(
+            "a storm of resets",
+            format!("{PEERS} connections, nothing left of them"),
+        )
+        .await;
+}
+
+/// Peers that close their sending half and never the other one are not kept for longer than to linger.
+pub async fn half_open_peers<N: Network>(h: Tcp<N>) {
+    const PEERS: usize = 300;
+    let hub = timeouts(|t| t.linger(Duration::from_millis(200))).build();
+    let chat = Chat::start(&h, hub).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut peers = Vec::new();
+    for i in 0..PEERS {
+        let mut peer = chat.user(&format!("half{i}")).await;
+        peer.done_sending().await;
+        peers.push(peer);
+    }
+    only(&h, &chat.hub, 1).await;
+    assert_eq!(chat.hub.users().len(), 1, "a name is left");
+    drop(peers);
+    bystander
+        .tell("half-open peers", format!("{PEERS} peers, all let go"))
+        .await;
+}
+
+/// A member that never reads while others talk as fast as they can: the healthy member gets everything, the talker is
+/// slowed down, and what waits stays within its bound.
+pub async fn a_reader_that_never_reads<N: Network>(h: Tcp<N>) {
+    const MESSAGES: usize = 20_000;
+    let limits = Limits::builder().mailbox_bytes(64 * 1024).build();
+    let hub = crate::unthrottled()
+        .limits(limits.expect("good limits"))
+        .build();
+    let chat = Chat::start(&h, hub).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut healthy = chat.user("healthy").await;
+    healthy.ask("join,#a", "ack").await;
+    let mut stuck = chat.user("stuck").await;
+    stuck.ask("join,#a", "ack").await;
+    let mut talker = chat.user("talker").await;
+    talker.ask("join,#a", "ack").await;
+    healthy.hears("#a stuck joined").await;
+    healthy.hears("#a talker joined").await;
+    let (hub, most) = (chat.hub.clone(), Arc::new(Mutex::new(0)));
+    let talking = spawn(&h, async move {
+        for n in 0..MESSAGES {
+            talker.say(&format!("say,#a,{n} {}", "x".repeat(200))).await;
+            said_in_room(&mut talker, n).await;
+        }
+        talker
+    });
+    for n in 0..MESSAGES {
+        said_in_room(&mut healthy, n).await;
+        let mut most = most.lock().unwrap_or_else(PoisonError::into_inner);
+        *most = hub.stats().queue_bytes.max(*most);
+    }
+    let talker = talking.await.expect("the talker was served to the end");
+    let stats = chat.hub.stats();
+    assert_eq!(stats.slow, 1);
+    let most = *most.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(most < 4 * 4 * 64 * 1024, "{most} bytes waited");
+    drop((talker, stuck));
+    bystander
+        .tell(
+            "a reader that never reads",
+            format!(
+                "the healthy one got {MESSAGES} of {MESSAGES}, at most {} KiB waited, {} events were lost to the one that was closed",
+                most / 1024,
+                stats.lost
+            ),
+        )
+        .await;
+}
+
+/// The next thing that is said is number `n`.
+async fn said_in_room<Io: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<Io>, n: usize) {
+    let mut line = peer.line().await;
+    if line == "stuck quit slow" {
+        line = peer.line().await;
+    }
+    assert!(line.starts_with(&format!("#a talker says {n} ")), "{line}");
+}
+
+/// Peers that ask for long lists as fast as they can, and read nothing, are not read from any more.
+pub async fn replies_that_nobody_reads<N: Network>(h: Tcp<N>) {
+    const USERS: usize = 500;
+    const PEERS: usize = 20;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut users = Vec::new();
+    for i in 0..USERS {
+        users.push(chat.user(&format!("{}{i}", "n".repeat(24))).await);
+    }
+    let before = resident();
+    let mut asked = 0;
+    let mut peers = Vec::new();
+    for _ in 0..PEERS {
+        let mut io = chat.connect().await.into_inner();
+        // Until the server takes no more; a peer that got them all would be sent 500 MB.
+        let requests = "list,friends\n".repeat(1000);
+        loop {
+            let wait = h
+                .runtime()
+                .sleep_until(h.runtime().now() + Duration::from_millis(300));
+            let write = Box::pin(io.write_all(requests.as_bytes()));
+            match select(write, Box::pin(wait)).await {
+                Either::Left((written, _)) => written.expect("it is not closed"),
+                Either::Right(_) => break,
+            }
+            asked += 1000;
+        }
+        peers.push(io);
+    }
+    let grown = resident().saturating_sub(before);
+    // The kernel's buffers are not ours; of ours there is an outbox each.
+    assert!(grown < 64 * 1024, "the process grew by {grown} KiB");
+    // Who reads after all is served.
+    let mut read = vec![0; 64 * 1024];
+    assert!(peers[0].read(&mut read).await.expect("a read") > 0);
+    drop((peers, users));
+    only(&h, &chat.hub, 1).await;
+    bystander
+        .tell(
+            "replies that nobody reads",
+            format!("{asked} lists of {USERS} names taken from {PEERS} peers; the process grew by {grown} KiB"),
+        )
+        .await;
+}
+
+/// At the limit of open files nobody is accepted, those who are there are served, next to no CPU time is used, and it
+/// goes on by itself.
+pub async fn no_more_files<N: Network>(h: Tcp<N>) {
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
+    let mut old = chat.user("old").await;
+    let exhausted = h.exhaust(&chat.addr);
+    let mut late = chat.connect().await;
+    late.say("register,late").await;
+    let before = cpu_time();
+    let from = h.runtime().now();
+    let mut slowest = Duration::ZERO;
+    for _ in 0..20 {
+        pause(&h.runtime(), Duration::from_millis(100)).await;
+        let asked = h.runtime().now();
+        old.ask("ping", "pong").await;
+        slowest = slowest.max(h.runtime().now() - asked);
+    }
+    let (waited, used) = (h.runtime().now() - from, cpu_time() - before);
+    assert!(used < waited / 5, "{used:?} of CPU time in {waited:?}");
+    assert!(slowest < SERVED_WITHIN);
+    drop(exhausted);
+    late.hears("ack").await;
+    old.ask("list,friends", "old,late").await;
+    println!(
+        "no more files: {used:.1?} of CPU time in {waited:.1?}, the old user was answered within {slowest:.1?}, the late one served afterwards"
+    );
+}
+
+/// A thousand times a few want one name, and one gets it.
+pub async fn races_for_one_name<N: Network>(h: Tcp<N>) {
+    const RACES: usize = 1000;
+    const RACERS: usize = 4;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut racers = Vec::new();
+    for _ in 0..RACERS {
+        racers.push(chat.connect().await);
+    }
+    for race in 0..RACES {
+        let want = racers.iter_mut().map(async |racer| {
+            racer.say(&format!("register,prize{race}")).await;
+            racer.line().await == "ack"
+        });
+        let winners = join_all(want).await.into_iter().filter(|won| *won).count();
+        assert_eq!(winners, 1, "race {race}");
+    }
+    bystander
+        .tell(
+            "races for one name",
+            format!("{RACES} races of {RACERS}, one winner each"),
+        )
+        .await;
+}
+
+/// People join, leave and change their names in a room of a thousand, and all members hear it in one order.
+pub async fn churn_in_a_large_room<N: Network>(h: Tcp<N>) {
+    const MEMBERS: usize = 1000;
+    const CHANGES: usize = 200;
+    let chat = Chat::start(&h, crate::unthrottled().build()).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut members = Vec::new();
+    for i in 0..MEMBERS {
+        let mut member = chat.user(&format!("m{i}")).await;
+        member.ask("join,#a", "ack").await;
+        members.push(member);
+    }
+    let mut churner = chat.user("c").await;
+    for change in 0..CHANGES {
+        churner.ask("join,#a", "ack").await;
+        churner.ask(&format!("register,c{change}"), "ack").await;
+        churner.ask("leave,#a", "ack").await;
+    }
+    let hear = members
+        .iter_mut()
+        .enumerate()
+        .map(async |(i, member): (_, &mut Peer<_>)| {
+            for later in i + 1..MEMBERS {
+                member.hears(&format!("#a m{later} joined")).await;
+            }
+            let mut name = "c".to_owned();
+            for change in 0..CHANGES {
+                member.hears(&format!("#a {name} joined")).await;
+                member.hears(&format!("{name} is now c{change}")).await;
+                name = format!("c{change}");
+                member.hears(&format!("#a {name} left")).await;
+            }
+        });
+    join_all(hear).await;
+    bystander
+        .tell(
+            "churn in a large room",
+            format!("{CHANGES} times in, renamed and out, heard by {MEMBERS} in one order"),
+        )
+        .await;
+}
+
+/// The clock jumps ahead by hours: who has been silent for too long then is told so, and everything goes on.
+pub async fn a_clock_that_jumps<N: Network>(h: Tcp<N>) {
+    let hub = crate::unthrottled().build();
+    let rt = Jumping {
+        rt: h.runtime(),
+        ahead: Arc::default(),
+    };
+    let chat = Chat::start_with(&h, hub, rt.clone(), None).await;
+    let mut old = chat.user("old").await;
+    let mut busy = chat.user("busy").await;
+    rt.jump(Duration::from_secs(2 * 3600));
+    // Its timer has not fired yet, and what it says now comes too late or in time; it must not be both.
+    busy.say("ping").await;
+    let answer = busy.line().await;
+    let told = match answer == "pong" {
+        true => "was served on",
+        false => "was told that it was silent for too long",
+    };
+    assert!(
+        answer == "pong" || answer.starts_with("error,timed-out,"),
+        "{answer}"
+    );
+    // The timers of those who are silent fire when their real time has come, so a nudge has to do.
+    old.say("ping").await;
+    let answer = old.line().await;
+    assert!(
+        answer == "pong" || answer.starts_with("error,timed-out,"),
+        "{answer}"
+    );
+    let mut new = chat.user("new").await;
+    new.ask("chat,new,hello", "new says hello").await;
+    println!("a clock that jumps: two hours ahead; who was there {told}, who comes is served");
+}
+
+/// A runtime whose clock can be set ahead.
+#[derive(Clone)]
+struct Jumping<R> {
+    rt: R,
+    ahead: Arc<Mutex<Duration>>,
+}
+
+impl<R> Jumping<R> {
+    fn ahead(&self) -> Duration {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn jump(&self, by: Duration) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+}
+
+impl<R: Runtime> Runtime for Jumping<R> {
+    const THREAD_PER_TASK: bool = R::THREAD_PER_TASK;
+
+    type Sleep = JumpingSleep<R>;
+
+    fn spawn<F>(&self, task: F) -> io::Result<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.rt.spawn(task)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> JumpingSleep<R> {
+        JumpingSleep {
+            sleep: Box::pin(self.rt.sleep_until(self.real(deadline))),
+            clock: self.clone(),
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.rt.now() + self.ahead()
+    }
+
+    fn max_tasks(&self) -> usize {
+        self.rt.max_tasks()
+    }
+}
+
+impl<R: Runtime> Jumping<R> {
+    /// When the clock behind this one shows what this one shows at `at`.
+    fn real(&self, at: Instant) -> Instant {
+        at.checked_sub(self.ahead()).unwrap_or(at)
+    }
+}
+
+/// A timer of a [`Jumping`] clock.
+struct JumpingSleep<R: Runtime> {
+    sleep: Pin<Box<R::Sleep>>,
+    clock: Jumping<R>,
+}
+
+impl<R: Runtime> Unpin for JumpingSleep<R> {}
+
+impl<R: Runtime> Future for JumpingSleep<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_mut().sleep.as_mut().poll(cx)
+    }
+}
+
+impl<R: Runtime> Sleep for JumpingSleep<R> {
+    fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        let real = self.clock.real(deadline);
+        self.get_mut().sleep.as_mut().reset(real);
+    }
+}
+
+/// The resident memory of this process, in KiB; 0 where the system does not tell.
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.unwrap_or(0)
+}
+
+/// How much CPU time this process has used; none where the system does not tell.
+fn cpu_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name before it may hold spaces.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let ticks = |at| {
+        fields
+            .split(' ')
+            .nth(at)
+            .and_then(|field| field.parse::<u64>().ok())
+    };
+    let ticks = ticks(11).unwrap_or(0) + ticks(12).unwrap_or(0);
+    // A hundred a second, on every Linux there is.
+    Duration::from_millis(10 * ticks)
+}

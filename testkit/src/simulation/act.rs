@@ -1,0 +1,359 @@
+//! What happens in one step of the storm.
+
+use std::{io, time::Duration};
+
+use chinwag_core::{Role, TakenName};
+
+use super::{
+    line,
+    stage::{PERMANENT, Stage},
+    witness::{Request, To, fold},
+};
+use crate::net::Link;
+
+impl Stage {
+    /// Something happens, and perhaps time passes.
+    pub(super) async fn step(&mut self) {
+        match self.rng.u8(..100) {
+            0..12 => self.come(),
+            12..70 => self.ask_for_something(),
+            70..80 if self.plan.has_faults => self.misbehave(),
+            70..90 => self.program(),
+            90..92 if self.plan.has_restarts && self.rng.u8(..20) == 0 => {
+                self.world().count("restart");
+                self.restart();
+            }
+            92 => {
+                let error = match self.rng.bool() {
+                    true => io::Error::other("too many open files"),
+                    false => io::ErrorKind::ConnectionAborted.into(),
+                };
+                self.net.fail_accept("line", error);
+            }
+            _ => {}
+        }
+        match self.rng.u8(..8) {
+            0 => self.pass(20_000).await,
+            1..4 => self.pass(500).await,
+            4 => self.rt.settle().await,
+            _ => {}
+        }
+        if self.rng.u8(..50) == 0 {
+            let longer = Duration::from_millis(self.rng.u64(..3000));
+            self.rt.sleep(longer).await;
+        }
+    }
+
+    async fn pass(&mut self, most_micros: u64) {
+        let wait = Duration::from_micros(self.rng.u64(..most_micros));
+        self.rt.sleep(wait).await;
+    }
+
+    fn any_name(&mut self) -> String {
+        // Fewer names than clients, so that some want the same.
+        let most = self.plan.clients + self.plan.clients / 2 + 2;
+        let name = format!("user{}", self.rng.usize(..most));
+        match self.rng.u8(..16) {
+            0 => name.to_uppercase(),
+            _ => name,
+        }
+    }
+
+    fn any_room(&mut self) -> String {
+        match self.rng.u8(..3) {
+            0 => PERMANENT[self.rng.usize(..PERMANENT.len())].to_owned(),
+            _ => format!("#room{}", self.rng.usize(..self.plan.rooms)),
+        }
+    }
+
+    /// A client that can ask for something.
+    fn anybody(&mut self) -> Option<usize> {
+        if self.clients.is_empty() {
+            return None;
+        }
+        let (who, client) = &self.clients[self.rng.usize(..self.clients.len())];
+        // One that never stops asking would fill the memory of the simulation.
+        (client.can_ask() && client.unsent() < 16 * 1024).then_some(*who)
+    }
+
+    /// Somebody connects, and most likely registers and joins a room.
+    fn come(&mut self) {
+        if self.clients.len() >= self.plan.clients {
+            return;
+        }
+        let link = match self.plan.has_bad_links && self.rng.bool() {
+            true => self.net.any_link(),
+            false => Link {
+                capacity: self.plan.capacity,
+                ..Link::default()
+            },
+        };
+        let Some(who) = self.connect(link) else {
+            return;
+        };
+        self.world().count("connect");
+        if self.rng.u8(..8) > 0 {
+            self.register(who);
+        }
+        if self.rng.u8(..4) > 0 {
+            self.join(who);
+        }
+    }
+
+    fn register(&mut self, who: usize) {
+        let name = self.any_name();
+        if self.plan.taken_name == TakenName::Share {
+            self.share(&name, who);
+        }
+        let line = format!("register,{name}");
+        self.ask(who, Vec::new(), &line, Request::Register(name));
+    }
+
+    /// Less can be said of connections that have ever wanted the same name.
+    fn share(&mut self, name: &str, who: usize) {
+        let mut world = self.world();
+        let name = fold(name);
+        let names = world.book.names.iter().enumerate();
+        let others = names.filter(|(other, names)| *other != who && names.contains(&name));
+        let others: Vec<_> = others.map(|(other, _)| other).collect();
+        if !others.is_empty() {
+            world.share(who);
+        }
+        for other in others {
+            world.share(other);
+        }
+    }
+
+    fn join(&mut self, who: usize) {
+        let room = self.any_room();
+        self.ask(
+            who,
+            Vec::new(),
+            &format!("join,{room}"),
+            Request::Join(room),
+        );
+    }
+
+    /// A message that `who` says to a room or a user, and its line.
+    pub(super) fn talk(&mut self, who: usize, name: &str, to: To, padding: usize) -> (u32, String) {
+        let verb = match to {
+            To::Room(_) => "say",
+            To::User(_) => "chat",
+        };
+        let mut world = self.world();
+        let id = world.book.add(Some(who), to);
+        world.count(verb);
+        drop(world);
+        (id, format!("{verb},{name},{}", line::text(id, padding)))
+    }
+
+    fn padding(&mut self) -> usize {
+        match self.rng.u8(..16) {
+            0 => self.rng.usize(..4000),
+            1..4 => self.rng.usize(..400),
+            _ => self.rng.usize(..20),
+        }
+    }
+
+    fn ask_for_something(&mut self) {
+        let Some(who) = self.anybody() else {
+            return;
+        };
+        let (name, room) = (self.any_name(), self.any_room());
+        let (line, request) = match self.rng.u8(..64) {
+            0..20 => {
+                let most = 1 << self.rng.u32(..5);
+                let mut talk = Vec::new();
+                for _ in 0..self.rng.usize(1..=most) {
+                    let padding = self.padding();
+                    talk.push(self.talk(who, &room, To::Room(room.clone()), padding));
+                }
+                // Not everybody asks whether it was taken, and then nothing follows that would bring it about.
+                return match self.rng.u8(..4) {
+                    0 => self.say(who, talk),
+                    _ => self.ask(who, talk, "ping", Request::Ping),
+                };
+            }
+            20..30 => {
+                let padding = self.padding();
+                let talk = self.talk(who, &name, To::User(fold(&name)), padding);
+                return self.ask(who, vec![talk], "ping", Request::Ping);
+            }
+            30..34 => return self.register(who),
+            34..42 => return self.join(who),
+            42..45 => (format!("leave,{room}"), Request::Leave(room)),
+            45..49 => (format!("list,{room}"), Request::Members(room)),
+            49 => ("list,friends".to_owned(), Request::List),
+            50 => ("list,rooms".to_owned(), Request::List),
+            51 => (format!("topic,{room}"), Request::Topic),
+            52 => (format!("topic,{room},about {name}"), Request::Act),
+            53 => (format!("kick,{room},{name}"), Request::Act),
+            54 => (format!("kick,{room},{name},for no reason"), Request::Act),
+            55 => (format!("ban,{room},{name}"), Request::Act),
+            56 => (format!("unban,{room},{name}"), Request::Act),
+            57 => {
+                let role = [Role::Member, Role::Moderator, Role::Owner][self.rng.usize(..3)];
+                (format!("role,{room},{name},{role}"), Request::Act)
+            }
+            58 => (format!("invite,{room},{name}"), Request::Act),
+            59 => {
+                let on = ["on", "off"][self.rng.usize(..2)];
+                (format!("invite-only,{room},{on}"), Request::Act)
+            }
+            60 => (format!("away,for {room}"), Request::Act),
+            61 => ("away".to_owned(), Request::Act),
+            62 => (format!("whois,{name}"), Request::Whois),
+            _ => match self.rng.u8(..4) {
+                0 => return self.leave(who),
+                _ => ("ping".to_owned(), Request::Ping),
+            },
+        };
+        self.ask(who, Vec::new(), &line, request);
+    }
+
+    /// Somebody goes, in good order.
+    fn leave(&mut self, who: usize) {
+        self.world().count("leave the chat");
+        if self.rng.bool() {
+            return self.ask(who, Vec::new(), "quit", Request::Quit);
+        }
+        self.world().habits[who].may_end = true;
+        self.with_client(who, |client| client.close());
+    }
+
+    fn with_client(&self, who: usize, act: impl FnOnce(&super::client::Client)) {
+        if let Some((_, client)) = self.clients.iter().find(|(w, _)| *w == who) {
+            act(client);
+        }
+    }
+
+    /// Somebody does what no client should.
+    fn misbehave(&mut self) {
+        let Some(who) = self.anybody() else {
+            return;
+        };
+        let unreliable = |stage: &Self| stage.world().habits[who].is_unreliable = true;
+        match self.rng.u8(..18) {
+            0..3 => {
+                unreliable(self);
+                self.world().count("stop reading");
+                self.with_client(who, |client| client.set_reading(false));
+            }
+            3..6 => self.with_client(who, |client| client.set_reading(true)),
+            6..8 => {
+                unreliable(self);
+                self.world().count("stall");
+                self.with_client(who, |client| client.set_stalled(true));
+            }
+            8..10 => self.with_client(who, |client| client.set_stalled(false)),
+            10 => {
+                self.world().count("reset");
+                self.with_client(who, |client| client.reset());
+            }
+            11 => {
+                self.world().count("vanish");
+                self.with_client(who, |client| client.vanish());
+            }
+            12 => {
+                self.world().count("garbage");
+                let garbage = self.garbage();
+                self.ask(who, Vec::new(), &garbage, Request::Garbage);
+            }
+            13 if !self.unfinished.contains(&who) => {
+                self.world().count("half a line");
+                if self.world().witnesses[who].owes_a_ping() {
+                    self.ask(who, Vec::new(), "ping", Request::Ping);
+                }
+                self.unfinished.insert(who);
+                self.world().asks(who, Vec::new(), Some(Request::Garbage));
+                self.with_client(who, |client| client.send(b"half a li"));
+            }
+            14 => {
+                self.world().count("shout");
+                let room = self.any_room();
+                let mut talk = Vec::new();
+                for _ in 0..30 {
+                    talk.push(self.talk(who, &room, To::Room(room.clone()), 500));
+                }
+                self.ask(who, talk, "ping", Request::Ping);
+            }
+            15 => {
+                self.world().count("flood");
+                for _ in 0..50 {
+                    self.ask(who, Vec::new(), "list,friends", Request::List);
+                }
+            }
+            _ => {
+                self.world().count("too long a line");
+                self.ask(who, Vec::new(), &"x".repeat(5000), Request::Garbage);
+            }
+        }
+    }
+
+    fn garbage(&mut self) -> String {
+        let length = self.rng.usize(1..60);
+        // What there is no verb for, whatever follows.
+        let rest: String = (0..length)
+            .map(|_| match self.rng.char('\u{1}'..='\u{24f}') {
+                '\n' => ',',
+                other => other,
+            })
+            .collect();
+        format!("?{rest}")
+    }
+
+    /// The program has its say.
+    fn program(&mut self) {
+        let (name, room) = (self.any_name(), self.any_room());
+        let bot = self.rng.usize(..self.bots.len());
+        // What fails does so for good reasons, and those who hear of it notice what should not be.
+        match self.rng.u8(..24) {
+            0..6 => {
+                let padding = self.padding();
+                let to = To::Room(room.clone());
+                let id = self.world().book.add(None, to);
+                let said = self.hub.publish(&room, &line::text(id, padding));
+                self.world().book.messages[id as usize].refused = Some(said.is_err());
+            }
+            6..9 => {
+                let id = self.world().book.add(None, To::User(fold(&name)));
+                let said = self.hub.tell(&name, &line::text(id, 10));
+                self.world().book.messages[id as usize].refused = Some(said.is_err());
+            }
+            9..14 => {
+                let room = PERMANENT[self.rng.usize(..PERMANENT.len())];
+                let who = self.bots[bot].who;
+                let id = self.world().book.add(Some(who), To::Room(room.to_owned()));
+                let text = line::text(id, 5);
+                let said = self.bots[bot].user.say(room, &text);
+                self.world().book.messages[id as usize].refused = Some(said.is_err());
+            }
+            14..16 => {
+                let who = self.bots[bot].who;
+                let id = self.world().book.add(Some(who), To::User(fold(&name)));
+                let said = self.bots[bot].user.send(&name, &line::text(id, 5));
+                self.world().book.messages[id as usize].refused = Some(said.is_err());
+            }
+            16..20 => self.listen(bot),
+            20 => {
+                self.world().count("kick");
+                let _ = self.hub.kick(&name, "by the program");
+            }
+            _ => {
+                let Ok(room) = self.hub.room(&room) else {
+                    return;
+                };
+                let _ = match self.rng.u8(..8) {
+                    0 => room.kick(&name, Some("by the program")),
+                    1 => room.ban(&name),
+                    2 => room.unban(&name),
+                    3 => room.set_topic("of the program"),
+                    4 => room.set_role(&name, Role::Moderator),
+                    5 => room.set_invite_only(true),
+                    6 => room.set_invite_only(false),
+                    _ => room.invite(&name),
+                };
+            }
+        }
+    }
+}

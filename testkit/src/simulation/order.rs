@@ -1,0 +1,166 @@
+//! What all who were told something have in common.
+
+use std::collections::BTreeMap;
+
+use super::witness::{Book, Entry, Id, To, Witness, Wrong};
+
+/// Checks that everybody has heard what was said in one order, each sender's messages in theirs, and nothing with
+/// a gap that they were not told of.
+pub(super) fn check(witnesses: &[Witness], book: &Book) -> Result<(), Wrong> {
+    let mut rooms: BTreeMap<&str, Vec<(usize, &[Entry])>> = BTreeMap::new();
+    for witness in witnesses {
+        let heard = witness.rooms.values().chain(witness.directs.values());
+        if let Some(id) = heard
+            .flat_map(|heard| ids(heard))
+            .find(|id| book.messages[*id as usize].refused == Some(true))
+        {
+            return Err(format!("{} heard m{id}, which was refused", witness.who));
+        }
+        for (room, heard) in &witness.rooms {
+            rooms.entry(room).or_default().push((witness.who, heard));
+        }
+        for heard in witness.directs.values() {
+            senders_in_order(witness.who, heard, book)?;
+        }
+        directs_without_gaps(witness, witnesses, book)?;
+    }
+    for (room, heard) in &rooms {
+        for (who, heard) in heard {
+            senders_in_order(*who, heard, book)?;
+        }
+        in_one_order(heard).map_err(|wrong| format!("in {room} {wrong}"))?;
+        // What the other devices of a user do in a room is not told.
+        let alone = heard.iter().filter(|(who, _)| !book.shared.contains(who));
+        without_gaps(&alone.copied().collect::<Vec<_>>())
+            .map_err(|wrong| format!("in {room} {wrong}"))?;
+    }
+    Ok(())
+}
+
+fn ids(heard: &[Entry]) -> impl Iterator<Item = Id> {
+    heard.iter().filter_map(|entry| match entry {
+        Entry::Message(id) => Some(*id),
+        Entry::Gap => None,
+    })
+}
+
+/// Messages that follow each other, with nothing missing between.
+fn neighbours(heard: &[Entry]) -> impl Iterator<Item = (Id, Id)> {
+    heard.windows(2).filter_map(|pair| match pair {
+        [Entry::Message(one), Entry::Message(two)] => Some((*one, *two)),
+        _ => None,
+    })
+}
+
+/// The numbers grow with time, and so for each sender.
+fn senders_in_order(who: usize, heard: &[Entry], book: &Book) -> Result<(), Wrong> {
+    let mut last = BTreeMap::new();
+    for id in ids(heard) {
+        let by = book.messages[id as usize].by;
+        if let Some(before) = last.insert(by, id)
+            && before > id
+        {
+            return Err(format!("{who} heard m{id} of {by:?} after m{before}"));
+        }
+    }
+    Ok(())
+}
+
+/// There is an order that fits what each of them has heard.
+fn in_one_order(heard: &[(usize, &[Entry])]) -> Result<(), Wrong> {
+    let mut before: BTreeMap<Id, usize> = BTreeMap::new();
+    let mut after: BTreeMap<Id, Vec<Id>> = BTreeMap::new();
+    for (_, heard) in heard {
+        let mut last = None;
+        for id in ids(heard) {
+            before.entry(id).or_default();
+            if let Some(last) = last.replace(id) {
+                after.entry(last).or_default().push(id);
+                *before.entry(id).or_default() += 1;
+            }
+        }
+    }
+    let free = before.iter().filter(|&(_, &count)| count == 0);
+    let mut free: Vec<_> = free.map(|(id, _)| *id).collect();
+    while let Some(id) = free.pop() {
+        before.remove(&id);
+        for next in after.remove(&id).unwrap_or_default() {
+            if let Some(count) = before.get_mut(&next) {
+                *count -= 1;
+                if *count == 0 {
+                    free.push(next);
+                }
+            }
+        }
+    }
+    match before.keys().next() {
+        None => Ok(()),
+        Some(id) => Err(format!(
+            "there is no one order for {} messages around m{id}",
+            before.len()
+        )),
+    }
+}
+
+/// What one has heard right behind each other, nobody has heard something between.
+fn without_gaps(heard: &[(usize, &[Entry])]) -> Result<(), Wrong> {
+    let mut next: BTreeMap<Id, (Id, usize)> = BTreeMap::new();
+    for (who, heard) in heard {
+        for (one, two) in neighbours(heard) {
+            let (other, other_who) = *next.entry(one).or_insert((two, *who));
+            if other != two {
+                return Err(format!(
+                    "{who} heard m{one} and then m{two}, but {other_who} m{one} and then m{other}"
+                ));
+            }
+        }
+    }
+    for (who, heard) in heard {
+        let place: BTreeMap<_, _> = ids(heard).enumerate().map(|(at, id)| (id, at)).collect();
+        for (one, at) in &place {
+            if let Some((two, other_who)) = next.get(one)
+                && let Some(there) = place.get(two)
+                && *there != at + 1
+            {
+                return Err(format!(
+                    "{other_who} heard m{one} and then m{two}, but {who} something between"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is missing between two messages of one sender that was certainly taken.
+fn directs_without_gaps(
+    witness: &Witness,
+    witnesses: &[Witness],
+    book: &Book,
+) -> Result<(), Wrong> {
+    let who = witness.who;
+    let (Some(name), 0) = (&witness.name, witness.renames) else {
+        return Ok(());
+    };
+    // Whoever else has asked for the name may have had it meanwhile.
+    let others = witnesses.iter().filter(|other| other.who != who);
+    let is_only_one = !others
+        .into_iter()
+        .any(|other| book.names.get(other.who).is_some_and(|n| n.contains(name)));
+    if !is_only_one {
+        return Ok(());
+    }
+    let to = To::User(name.clone());
+    for (by, heard) in &witness.directs {
+        for (one, two) in neighbours(heard) {
+            for id in one + 1..two {
+                let message = &book.messages[id as usize];
+                if message.by == *by && message.to == to && message.refused == Some(false) {
+                    return Err(format!(
+                        "{who} heard m{one} and then m{two} of {by:?}, and never m{id}"
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}

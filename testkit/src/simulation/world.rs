@@ -1,0 +1,149 @@
+//! Everything that is seen of the chat, as one story.
+
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
+};
+
+use super::{
+    client, order,
+    witness::{Book, Request, Witness, Wrong},
+};
+
+/// All witnesses, and what they have in common.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) witnesses: Vec<Witness>,
+    pub(super) habits: Vec<Habits>,
+    pub(super) book: Book,
+    /// The first thing that was wrong.
+    wrong: Option<Wrong>,
+    pub(super) lines: u64,
+    hasher: DefaultHasher,
+    pub(super) trace: Option<Vec<String>>,
+    pub(super) counts: BTreeMap<&'static str, u64>,
+    /// Readers that always read are never too slow.
+    is_gentle: bool,
+}
+
+/// What can be asked of a connection, as its client behaves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Habits {
+    /// It has not always read, or nothing came through for a while.
+    pub(super) is_unreliable: bool,
+    /// It may end without a word.
+    pub(super) may_end: bool,
+    /// It has ended.
+    pub(super) is_over: bool,
+}
+
+impl World {
+    pub(super) fn new(is_gentle: bool, has_trace: bool) -> Self {
+        Self {
+            is_gentle,
+            trace: has_trace.then(Vec::new),
+            ..Self::default()
+        }
+    }
+
+    /// A new connection, or a user of the program's.
+    pub(super) fn witness(&mut self) -> usize {
+        let who = self.witnesses.len();
+        self.witnesses.push(Witness::new(who));
+        self.habits.push(Habits::default());
+        who
+    }
+
+    /// Notes that others may act in the name of `who`.
+    pub(super) fn share(&mut self, who: usize) {
+        self.witnesses[who].is_shared = true;
+        self.book.shared.insert(who);
+    }
+
+    /// Notes that `who` asks for something.
+    pub(super) fn asks(&mut self, who: usize, talk: Vec<u32>, request: Option<Request>) {
+        self.witnesses[who].asks(talk, request, &mut self.book);
+    }
+
+    /// `who` hears something.
+    pub(super) fn hears(&mut self, who: usize, heard: &client::Heard<'_>, at: Duration) {
+        let result = match heard {
+            client::Heard::Line(line) => {
+                self.lines += 1;
+                (who, line, at).hash(&mut self.hasher);
+                self.note(|| format!("{at:?} {who}< {line}"));
+                self.witnesses[who].hears(line, &mut self.book)
+            }
+            client::Heard::End => {
+                self.note(|| format!("{at:?} {who}< (end)"));
+                self.ends(who)
+            }
+            client::Heard::Broken => {
+                self.note(|| format!("{at:?} {who}< (broken)"));
+                self.breaks(who)
+            }
+        };
+        (who, at).hash(&mut self.hasher);
+        if let Err(wrong) = result {
+            self.is_wrong(format!("{at:?} {who}: {wrong}"));
+        }
+    }
+
+    fn ends(&mut self, who: usize) -> Result<(), Wrong> {
+        let habits = &mut self.habits[who];
+        habits.is_over = true;
+        let last_word = self.witnesses[who].last_word();
+        let Some(last_word) = last_word else {
+            return match habits.may_end || habits.is_unreliable {
+                true => Ok(()),
+                false => Err("closed without a word".to_owned()),
+            };
+        };
+        let is_slow = last_word.contains("were not read in time");
+        *self.counts.entry("ended with a word").or_default() += 1;
+        match is_slow && self.is_gentle && !habits.is_unreliable {
+            true => Err(format!("closed with {last_word:?}, but it has always read")),
+            false => Ok(()),
+        }
+    }
+
+    fn breaks(&mut self, who: usize) -> Result<(), Wrong> {
+        let habits = &mut self.habits[who];
+        habits.is_over = true;
+        match habits.may_end || habits.is_unreliable || self.witnesses[who].last_word().is_some() {
+            true => Ok(()),
+            false => Err("the connection broke".to_owned()),
+        }
+    }
+
+    /// Notes that something is wrong. Only the first thing counts.
+    pub(super) fn is_wrong(&mut self, wrong: Wrong) {
+        self.wrong.get_or_insert(wrong);
+    }
+
+    /// Writes something down, if anybody will read it.
+    pub(super) fn note(&mut self, text: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(text());
+        }
+    }
+
+    pub(super) fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// Fails if anything was wrong until now.
+    pub(super) fn look(&mut self) -> Result<(), Wrong> {
+        self.wrong.take().map_or(Ok(()), Err)
+    }
+
+    /// Fails if what all have heard does not fit together.
+    pub(super) fn compare(&self) -> Result<(), Wrong> {
+        order::check(&self.witnesses, &self.book)
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+}
