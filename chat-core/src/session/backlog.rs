@@ -16,8 +16,9 @@ use crate::{connections::ServerId, hub::Sleeper};
 /// The tasks of one server that sleep, and in whose mailboxes there is something that others have brought about
 /// and are to write to their sockets. Who has waited longest is served first, by whichever task is polled.
 ///
-/// Each task is in it once at most, so that it is no longer than the server has connections. A task that has
-/// added to it goes on serving until those that it has added, and all before them, have been served. If that is
+/// A task is in it once, and once more for each time that it has been polled meanwhile, for which nothing is left to
+/// do; and as each poll serves a part of a long one, it is hardly longer than the server has connections. A task
+/// that has added to it goes on serving until those that it has added, and all before them, have been served. If that is
 /// more than one poll may do, every other task that is polled serves a part as well: nobody who waits depends on
 /// how often one busy task is polled.
 #[derive(Debug, Default)]

@@ -324,7 +324,8 @@ impl Stage {
         if !self.is_open(who) || witness.is_shared {
             return Ok(());
         }
-        witness.doubt()?;
+        let doubt = witness.doubt();
+        doubt.map_err(|wrong| format!("{who}: {wrong}"))?;
         if let Some(name) = &witness.name {
             let users = self.hub.users();
             if !users.iter().any(|user| fold(user.as_str()) == *name) {

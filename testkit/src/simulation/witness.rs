@@ -1,7 +1,7 @@
 //! What one connection is told, and whether it may be.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque, btree_map},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
 };
 
@@ -108,6 +108,8 @@ struct Stay {
     known: BTreeMap<String, bool>,
     /// Whoever is not known is not there.
     is_complete: bool,
+    /// That it was put out may be among what it has missed.
+    may_be_over: bool,
 }
 
 /// Something of a room, or of one sender, as a connection hears it.
@@ -282,7 +284,10 @@ impl Witness {
     /// Something may be missing from here on.
     fn has_missed(&mut self) {
         for stay in self.stays.values_mut() {
-            *stay = Stay::default();
+            *stay = Stay {
+                may_be_over: true,
+                ..Stay::default()
+            };
         }
         for heard in self.rooms.values_mut().chain(self.directs.values_mut()) {
             heard.push(Entry::Gap);
@@ -334,8 +339,9 @@ impl Witness {
             }
             Request::Join(room) => {
                 // To join again is answered as well, and changes nothing.
-                if let btree_map::Entry::Vacant(stay) = self.stays.entry(room.clone()) {
-                    stay.insert(Stay::default());
+                let stay = self.stays.get(&room);
+                if stay.is_none_or(|stay| stay.may_be_over) {
+                    self.stays.insert(room.clone(), Stay::default());
                     self.rooms.entry(room).or_default().push(Entry::Gap);
                 }
             }
