@@ -10,8 +10,10 @@
 //! Android only. It pays where accepting keeps a core busy, or where a task must not move between threads; a runtime
 //! with many threads, as in `tokio_server.rs`, is simpler and does for the rest.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use std::{env, error::Error, thread};
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use chinwag::{
     Hub, Server,
     tokio::{Runtime, TcpListener},

@@ -2,21 +2,6 @@
 
 #![allow(clippy::expect_used, reason = "these are tests")]
 
-use std::sync::LazyLock;
+mod common;
 
-use chinwag_transport_tokio::TokioRuntime;
-use tokio::runtime::{Builder, Runtime};
-
-fn runtime() -> TokioRuntime {
-    static TOKIO: LazyLock<Runtime> = LazyLock::new(|| {
-        let mut builder = Builder::new_multi_thread();
-        builder
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime")
-    });
-    TOKIO.handle().clone().into()
-}
-
-chinwag_testkit::conformance!(faults: runtime());
+chinwag_testkit::conformance!(faults: common::runtime());

@@ -14,12 +14,13 @@ use super::scratch::Scratch;
 use crate::{connections::ServerId, hub::Sleeper};
 
 /// The tasks of one server that sleep, and in whose mailboxes there is something that others have brought about
-/// and are to write to their sockets. Who has waited longest is served first, by whichever task is polled.
+/// and are to write to their sockets. Those who have waited longest are served first, a batch at a time and in no
+/// order within it, by whichever task is polled.
 ///
 /// A task is in it once, and once more for each time that it has been polled meanwhile, for which nothing is left to
 /// do; and as each poll serves a part of a long one, it is hardly longer than the server has connections. A task
-/// that has added to it goes on serving until those that it has added, and all before them, have been served. If that is
-/// more than one poll may do, every other task that is polled serves a part as well: nobody who waits depends on
+/// that has added to it goes on serving until those that it has added, and all before them, have been taken off, by
+/// itself or another. If that is more than one poll may do, every other task that is polled serves a part as well: nobody who waits depends on
 /// how often one busy task is polled.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
@@ -60,7 +61,8 @@ impl Backlog {
         NonZeroU64::new(state.taken + state.waiting.len() as u64)
     }
 
-    /// Serves as many as one poll may. `true` if all up to `goal` are served.
+    /// Serves as many as one poll may. `true` if all up to `goal` have been taken off, though another thread may still
+    /// be serving some.
     pub(super) fn serve(
         &self,
         goal: Option<Goal>,

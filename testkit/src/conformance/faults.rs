@@ -1,7 +1,8 @@
 //! What must not harm a server, on real sockets: faults of peers, of the network and of the machine.
 //!
-//! In each case somebody who has nothing to do with it asks for something all the time, and must get an answer
-//! within [`SERVED_WITHIN`]. Each prints a line that says what was done and how that one fared.
+//! In nearly each case somebody who has nothing to do with it asks for something all the time, and must get an answer
+//! within [`SERVED_WITHIN`]; where nobody else can come in, or all have the same clock, it is one of those who are there.
+//! Each prints a line that says what was done and how that one fared.
 
 use std::{
     fmt::{self, Display},

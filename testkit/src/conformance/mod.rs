@@ -38,11 +38,14 @@ macro_rules! conformance {
             $crate::conformance!([$crate::conformance::Tcp($runtime)]);
             $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
                 an_address_has_one_listener
-                an_address_is_shared_by_servers
                 the_original_client_is_served
                 a_busy_task_starves_nothing
                 accepted_sockets_are_tuned
                 a_connection_stays_small
+            );
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
+                an_address_is_shared_by_servers
             );
         }
         #[cfg(unix)]

@@ -222,7 +222,7 @@ impl Stage {
     }
 
     fn with_client(&self, who: usize, act: impl FnOnce(&super::client::Client)) {
-        if let Some((_, client)) = self.clients.iter().find(|(w, _)| *w == who) {
+        if let Some(client) = self.client(who) {
             act(client);
         }
     }
@@ -302,6 +302,19 @@ impl Stage {
         format!("?{rest}")
     }
 
+    /// The program says something, and knows at once whether it was taken.
+    fn program_says(
+        &mut self,
+        by: Option<usize>,
+        to: To,
+        padding: usize,
+        say: impl FnOnce(&mut Self, &str) -> bool,
+    ) {
+        let id = self.world().book.add(by, to);
+        let is_taken = say(self, &line::text(id, padding));
+        self.world().book.messages[id as usize].refused = Some(!is_taken);
+    }
+
     /// The program has its say.
     fn program(&mut self) {
         let (name, room) = (self.any_name(), self.any_room());
@@ -310,29 +323,25 @@ impl Stage {
         match self.rng.u8(..24) {
             0..6 => {
                 let padding = self.padding();
-                let to = To::Room(room.clone());
-                let id = self.world().book.add(None, to);
-                let said = self.hub.publish(&room, &line::text(id, padding));
-                self.world().book.messages[id as usize].refused = Some(said.is_err());
+                let said = |stage: &mut Self, text: &str| stage.hub.publish(&room, text).is_ok();
+                self.program_says(None, To::Room(room.clone()), padding, said);
             }
             6..9 => {
-                let id = self.world().book.add(None, To::User(fold(&name)));
-                let said = self.hub.tell(&name, &line::text(id, 10));
-                self.world().book.messages[id as usize].refused = Some(said.is_err());
+                let said = |stage: &mut Self, text: &str| stage.hub.tell(&name, text).is_ok();
+                self.program_says(None, To::User(fold(&name)), 10, said);
             }
             9..14 => {
                 let room = PERMANENT[self.rng.usize(..PERMANENT.len())];
-                let who = self.bots[bot].who;
-                let id = self.world().book.add(Some(who), To::Room(room.to_owned()));
-                let text = line::text(id, 5);
-                let said = self.bots[bot].user.say(room, &text);
-                self.world().book.messages[id as usize].refused = Some(said.is_err());
+                let who = Some(self.bots[bot].who);
+                let said =
+                    |stage: &mut Self, text: &str| stage.bots[bot].user.say(room, text).is_ok();
+                self.program_says(who, To::Room(room.to_owned()), 5, said);
             }
             14..16 => {
-                let who = self.bots[bot].who;
-                let id = self.world().book.add(Some(who), To::User(fold(&name)));
-                let said = self.bots[bot].user.send(&name, &line::text(id, 5));
-                self.world().book.messages[id as usize].refused = Some(said.is_err());
+                let who = Some(self.bots[bot].who);
+                let said =
+                    |stage: &mut Self, text: &str| stage.bots[bot].user.send(&name, text).is_ok();
+                self.program_says(who, To::User(fold(&name)), 5, said);
             }
             16..20 => self.listen(bot),
             20 => {

@@ -7,10 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chinwag_core::{
-    Event, Hub, LocalUser, Runtime, Server, ServerHandle,
-    wire::{Line, Seed},
-};
+use chinwag_core::{Event, Hub, LocalUser, Runtime, Server, ServerHandle, wire::Line};
 use fastrand::Rng;
 use futures::{FutureExt, StreamExt};
 
@@ -128,9 +125,8 @@ impl Stage {
 
     /// Starts a server for the hub.
     pub(super) fn serve(&mut self) {
-        let server = Server::new(self.hub.clone())
-            .listen(self.net.listen("line"), Line::default())
-            .listen(self.net.listen("seed"), Seed::default());
+        let listener = self.net.listen("line");
+        let server = Server::new(self.hub.clone()).listen(listener, Line::default());
         self.server = Some(server.handle());
         let running = server.run(self.rt.clone());
         self.rt
@@ -166,12 +162,15 @@ impl Stage {
                 })
             })
             .await;
-            let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-            world.habits[who].is_over = true;
         };
         self.rt.spawn(pumping).expect("a task");
         self.clients.push((who, client));
         Some(who)
+    }
+
+    pub(super) fn client(&self, who: usize) -> Option<&Client> {
+        let found = self.clients.iter().find(|(other, _)| *other == who);
+        found.map(|(_, client)| client)
     }
 
     /// Sends what `who` says.
@@ -191,7 +190,7 @@ impl Stage {
     }
 
     fn send(&mut self, who: usize, talk: Vec<(u32, String)>, request: Option<(&str, Request)>) {
-        let Some((_, client)) = self.clients.iter().find(|(w, _)| *w == who) else {
+        let Some(client) = self.client(who).cloned() else {
             return;
         };
         let mut bytes = String::new();
@@ -272,8 +271,8 @@ impl Stage {
         if waits > 0 {
             return Err(format!("{waits} bytes wait for readers that read"));
         }
-        let open: Vec<_> = self.clients.iter().filter(|(_, c)| c.can_ask()).collect();
-        let open: Vec<_> = open.into_iter().map(|(who, _)| *who).collect();
+        let open = self.clients.iter().filter(|(_, client)| client.can_ask());
+        let open: Vec<_> = open.map(|(who, _)| *who).collect();
         for who in &open {
             self.ask(*who, Vec::new(), "ping", Request::Ping);
         }
@@ -306,8 +305,7 @@ impl Stage {
     }
 
     fn is_open(&self, who: usize) -> bool {
-        let client = self.clients.iter().find(|(w, _)| *w == who);
-        client.is_some_and(|(_, client)| client.is_open())
+        self.client(who).is_some_and(Client::is_open)
     }
 
     fn is_answered(&self, who: usize) -> Result<(), Wrong> {

@@ -34,8 +34,6 @@ pub(super) struct Habits {
     pub(super) is_unreliable: bool,
     /// It may end without a word.
     pub(super) may_end: bool,
-    /// It has ended.
-    pub(super) is_over: bool,
 }
 
 impl World {
@@ -91,8 +89,7 @@ impl World {
     }
 
     fn ends(&mut self, who: usize) -> Result<(), Wrong> {
-        let habits = &mut self.habits[who];
-        habits.is_over = true;
+        let habits = self.habits[who];
         let last_word = self.witnesses[who].last_word();
         let Some(last_word) = last_word else {
             return match habits.may_end || habits.is_unreliable {
@@ -109,8 +106,7 @@ impl World {
     }
 
     fn breaks(&mut self, who: usize) -> Result<(), Wrong> {
-        let habits = &mut self.habits[who];
-        habits.is_over = true;
+        let habits = self.habits[who];
         match habits.may_end || habits.is_unreliable || self.witnesses[who].last_word().is_some() {
             true => Ok(()),
             false => Err("the connection broke".to_owned()),
