@@ -23,41 +23,39 @@ use chinwag::{
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
-    let addr = args.next().unwrap_or_else(|| "127.0.0.1:4000".into());
+    let mut addr = args.next().unwrap_or_else(|| "127.0.0.1:4000".into());
     let threads = match args.next() {
         Some(threads) => threads.parse()?,
         None => thread::available_parallelism()?.get(),
     };
     let hub = Hub::new();
-    let threads: Vec<_> = (0..threads)
-        .map(|number| {
-            let (hub, addr) = (hub.clone(), addr.clone());
-            thread::spawn(move || serve(number, hub, &addr).map_err(|error| error.to_string()))
+    // All are bound before any of them serves, so that none fails when others have begun, and all to what port 0 became.
+    let mut listeners = Vec::new();
+    for number in 0..threads {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(TcpListener::bind_shared(&*addr))?;
+        addr = listener.local_addr()?.to_string();
+        println!("thread {number}: listening line://{addr}");
+        listeners.push((runtime, listener));
+    }
+    let threads: Vec<_> = listeners
+        .into_iter()
+        .map(|(runtime, listener)| {
+            let server = Server::new(hub.clone()).listen(listener, Line::default());
+            thread::spawn(move || {
+                runtime.block_on(async {
+                    let stop = tokio::signal::ctrl_c();
+                    server.run_until(stop, Runtime::current()).await
+                })
+            })
         })
         .collect();
     for thread in threads {
         thread.join().map_err(|_| "a thread has panicked")??;
     }
     Ok(())
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn serve(number: usize, hub: Hub, addr: &str) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind_shared(addr).await?;
-        println!(
-            "thread {number}: listening line://{}",
-            listener.local_addr()?
-        );
-        Server::new(hub)
-            .listen(listener, Line::default())
-            .run_until(tokio::signal::ctrl_c(), Runtime::current())
-            .await?;
-        Ok(())
-    })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

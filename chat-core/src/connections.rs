@@ -2,10 +2,10 @@
 
 use std::{
     future::poll_fn,
-    ptr,
+    num::NonZeroU32,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     task::Poll,
 };
@@ -62,6 +62,7 @@ impl Drop for Place {
 /// The open connections of one server, or the in-process users of a hub, so that they can be told to end.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
+    server: ServerId,
     state: Mutex<ConnectionsState>,
     /// Who waits for the last one to close.
     empty: AtomicWaker,
@@ -88,9 +89,9 @@ impl Connections {
         }
     }
 
-    /// What tells the connections of this server from those of others, while there are any.
+    /// What tells the connections of this server from those of others.
     pub(crate) fn server(&self) -> ServerId {
-        ServerId(ptr::from_ref(self).addr())
+        self.server
     }
 
     /// What the tasks of these connections still have to bring to each other's peers.
@@ -157,9 +158,18 @@ pub(crate) struct Listed {
     key: usize,
 }
 
-/// Tells the connections of one server from those of others, while it lives.
+/// Tells the connections of one server from those of others. Small, because everyone who sleeps has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ServerId(usize);
+pub(crate) struct ServerId(NonZeroU32);
+
+impl Default for ServerId {
+    /// One that no other server has.
+    fn default() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(NonZeroU32::MIN.saturating_add(number))
+    }
+}
 
 impl Listed {
     pub(crate) fn connections(&self) -> &Arc<Connections> {

@@ -7,6 +7,7 @@ use super::{
     mailbox::{Item, Mailbox, Manner, Pushed, wake_all},
     sleeper::Sleeper,
 };
+use crate::connections::ServerId;
 
 /// Tasks to be woken, and mailboxes that are fuller than they should be.
 ///
@@ -50,6 +51,15 @@ impl Effects {
     pub(crate) fn wake_some(&mut self) {
         for task in self.wakes.drain(..) {
             task.wake();
+        }
+    }
+
+    /// Wakes those in whose mailboxes there is something and to whose sockets no task of `server` may write.
+    pub(crate) fn wake_due_elsewhere(&mut self, server: ServerId) {
+        let is_here = |task: &Sleeper| task.is_served_by(server);
+        if !self.due.iter().all(is_here) {
+            let elsewhere = self.due.extract_if(.., |task| !is_here(task));
+            elsewhere.for_each(Sleeper::wake);
         }
     }
 
@@ -116,4 +126,55 @@ pub(crate) fn discard(mailbox: &Mailbox) -> u64 {
     let (events, waiting) = mailbox.clear();
     wake_all(waiting);
     events
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures::task::{ArcWake, waker};
+
+    use super::*;
+    use crate::{connections::Connections, hub::Outlet, session::Scratch};
+
+    struct Idle;
+
+    impl Outlet for Idle {
+        fn deliver(self: Arc<Self>, task: Sleeper, _: &mut Scratch) {
+            task.wake();
+        }
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl ArcWake for Count {
+        fn wake_by_ref(count: &Arc<Self>) {
+            count.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Nobody polls a task of theirs sooner, should the runtime of this server stand still.
+    #[test]
+    fn whom_nobody_here_may_serve_wakes_up() {
+        let (here, there) = (Connections::default(), Connections::default());
+        let (woken, left) = (Arc::<Count>::default(), Arc::<Count>::default());
+        let of = |count: &Arc<Count>, server: &Connections| {
+            Sleeper::with_outlet(waker(count.clone()), Arc::new(Idle), server.server(), 0)
+        };
+        let mut effects = Effects::default();
+        effects.due = vec![
+            of(&woken, &there),
+            of(&left, &here),
+            of(&woken, &there),
+            Sleeper::new(&waker(woken.clone())),
+        ];
+        effects.wake_due_elsewhere(here.server());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 3);
+        assert_eq!(left.0.load(Ordering::Relaxed), 0);
+        assert_eq!(effects.due().len(), 1);
+    }
 }

@@ -1,6 +1,11 @@
 //! A task that sleeps until somebody has something for it.
 
-use std::{fmt, sync::Arc, task::Waker};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Waker,
+};
 
 use crate::{connections::ServerId, session::Scratch};
 
@@ -10,6 +15,8 @@ use crate::{connections::ServerId, session::Scratch};
 pub(crate) struct Sleeper {
     task: Waker,
     outlet: Option<Arc<dyn Outlet>>,
+    /// The server that the outlet is one of.
+    server: Option<ServerId>,
     /// The poll of the task that `task` is the waker of.
     poll: u32,
 }
@@ -19,13 +26,12 @@ pub(crate) struct Sleeper {
 /// To wake a task, to poll it, and to put it to sleep again costs several times what the write does that
 /// it wakes up for.
 pub(crate) trait Outlet: Send + Sync {
-    /// Takes what is in the mailbox and writes it. Leaves `task` where the next one finds it, or wakes it: if
-    /// there is more to do than that, and if it is a connection of another server than `by`, the one that the
-    /// caller's task works for.
+    /// Takes what is in the mailbox and writes it. Leaves `task` where the next one finds it, or wakes it if
+    /// there is more to do than that.
     ///
     /// Does nothing if the task has been polled since it went to sleep: it has seen to its mailbox itself, and
     /// `task` is the waker of a poll that is not its last.
-    fn deliver(self: Arc<Self>, task: Sleeper, by: ServerId, scratch: &mut Scratch);
+    fn deliver(self: Arc<Self>, task: Sleeper, scratch: &mut Scratch);
 }
 
 impl Sleeper {
@@ -34,15 +40,23 @@ impl Sleeper {
         Self {
             task: task.clone(),
             outlet: None,
+            server: None,
             poll: 0,
         }
     }
 
-    /// A task that events pass by, and that goes to sleep in its poll of the number `poll`.
-    pub(crate) fn with_outlet(task: Waker, outlet: Arc<dyn Outlet>, poll: u32) -> Self {
+    /// A task that events pass by, and that goes to sleep in its poll of the number `poll`. Other tasks of the same
+    /// `server` may write to its socket.
+    pub(crate) fn with_outlet(
+        task: Waker,
+        outlet: Arc<dyn Outlet>,
+        server: ServerId,
+        poll: u32,
+    ) -> Self {
         Self {
             task,
             outlet: Some(outlet),
+            server: Some(server),
             poll,
         }
     }
@@ -63,14 +77,21 @@ impl Sleeper {
     }
 
     pub(crate) fn wake(self) {
-        self.task.wake();
+        // Wakers are the program's, and often several are woken in a row: one that panics harms no other task.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.task.wake()));
     }
 
-    /// Has what is in its mailbox brought to its reader, now if that is possible. Not to be called while any
+    /// Whether tasks of `server` may write to its socket: that may be polled in the runtime that it belongs to, and
+    /// perhaps nowhere else.
+    pub(crate) fn is_served_by(&self, server: ServerId) -> bool {
+        self.server == Some(server)
+    }
+
+    /// Has what is in its mailbox brought to its reader, by a task of the same server. Not to be called while any
     /// lock is held that somebody who is polled takes.
-    pub(crate) fn deliver(self, by: ServerId, scratch: &mut Scratch) {
+    pub(crate) fn deliver(self, scratch: &mut Scratch) {
         match self.outlet.clone() {
-            Some(outlet) => outlet.deliver(self, by, scratch),
+            Some(outlet) => outlet.deliver(self, scratch),
             None => self.wake(),
         }
     }

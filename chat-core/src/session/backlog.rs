@@ -11,17 +11,17 @@ use std::{
 };
 
 use super::scratch::Scratch;
-use crate::{connections::ServerId, hub::Sleeper};
+use crate::hub::Sleeper;
 
 /// The tasks of one server that sleep, and in whose mailboxes there is something that others have brought about
-/// and are to write to their sockets. Those who have waited longest are served first, a batch at a time and in no
-/// order within it, by whichever task is polled.
+/// and are to write to their sockets. Those who have waited longest are served first, by whichever task is polled.
+/// Nobody of another server is in it, because it is served no sooner than a runtime polls a task of this one.
 ///
 /// A task is in it once, and once more for each time that it has been polled meanwhile, for which nothing is left to
 /// do; and as each poll serves a part of a long one, it is hardly longer than the server has connections. A task
 /// that has added to it goes on serving until those that it has added, and all before them, have been taken off, by
-/// itself or another. If that is more than one poll may do, every other task that is polled serves a part as well: nobody who waits depends on
-/// how often one busy task is polled.
+/// itself or another. If that is more than one poll may do, every other task that is polled serves a part as well:
+/// nobody who waits depends on how often one busy task is polled.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     state: Mutex<State>,
@@ -51,7 +51,7 @@ impl Backlog {
         self.is_long.load(Ordering::Relaxed)
     }
 
-    /// Adds all of `due`, for the caller to serve up to the result.
+    /// Adds all of `due`, which are of this server, for the caller to serve up to the result.
     pub(super) fn add(&self, due: &mut Vec<Sleeper>) -> Option<Goal> {
         if due.is_empty() {
             return None;
@@ -63,17 +63,12 @@ impl Backlog {
 
     /// Serves as many as one poll may. `true` if all up to `goal` have been taken off, though another thread may still
     /// be serving some.
-    pub(super) fn serve(
-        &self,
-        goal: Option<Goal>,
-        server: ServerId,
-        scratch: &mut Scratch,
-    ) -> bool {
+    pub(super) fn serve(&self, goal: Option<Goal>, scratch: &mut Scratch) -> bool {
         let mut batch = Batch(mem::take(&mut scratch.batch));
         let taken = self.take(&mut batch.0);
         // They go one by one, so that none is lost should one of them panic.
         while let Some(sleeper) = batch.0.pop() {
-            sleeper.deliver(server, scratch);
+            sleeper.deliver(scratch);
         }
         scratch.batch = mem::take(&mut batch.0);
         goal.is_none_or(|goal| goal.get() <= taken)
@@ -82,7 +77,8 @@ impl Backlog {
     fn take(&self, batch: &mut Vec<Sleeper>) -> u64 {
         let mut state = self.lock();
         let count = BATCH.min(state.waiting.len());
-        batch.extend(state.waiting.drain(..count));
+        // The last of a batch is served first.
+        batch.extend(state.waiting.drain(..count).rev());
         state.taken += count as u64;
         let is_empty = state.waiting.is_empty();
         if is_empty && state.waiting.capacity() > MAX_SPARE {
@@ -128,13 +124,22 @@ mod tests {
     use super::*;
     use crate::{connections::Connections, session::scratch::Lender};
 
+    type Numbers = Arc<Mutex<Vec<usize>>>;
+
     /// It writes down its number when it is woken.
-    struct Numbered(usize, Arc<Mutex<Vec<usize>>>);
+    struct Numbered(usize, Numbers);
 
     impl ArcWake for Numbered {
         fn wake_by_ref(task: &Arc<Self>) {
             task.1.lock().unwrap().push(task.0);
+            assert_ne!(task.0, PANICS, "on purpose");
         }
+    }
+
+    const PANICS: usize = usize::MAX;
+
+    fn sleeper(number: usize, woken: &Numbers) -> Sleeper {
+        Sleeper::new(&waker(Arc::new(Numbered(number, woken.clone()))))
     }
 
     #[test]
@@ -143,19 +148,12 @@ mod tests {
         let (backlog, server) = (connections.backlog(), connections.server());
         let served = Arc::default();
         let add = |from, to| {
-            let numbered = |number| waker(Arc::new(Numbered(number, Arc::clone(&served))));
-            let mut due = (from..to)
-                .map(|i| Sleeper::new(&numbered(i)))
-                .collect::<Vec<_>>();
-            backlog.add(&mut due)
+            let own = |number| sleeper(number, &served);
+            backlog.add(&mut (from..to).map(own).collect())
         };
         let serve = |goal| {
-            let done = Scratch::with(Lender::Thread, |scratch| {
-                backlog.serve(goal, server, scratch)
-            });
-            let mut served = mem::take(&mut *served.lock().unwrap());
-            served.sort_unstable();
-            (done, served)
+            let done = Scratch::with(Lender::Thread, |scratch| backlog.serve(goal, scratch));
+            (done, mem::take(&mut *served.lock().unwrap()))
         };
 
         assert_eq!(add(0, 0), None);
@@ -182,16 +180,41 @@ mod tests {
         assert_eq!(serve(None), (true, (BATCH..2 * BATCH).collect()));
     }
 
+    /// Several tasks serve it, and one of them ends, or the waker of somebody who waits panics.
+    #[test]
+    fn nobody_is_forgotten() {
+        let connections = Connections::default();
+        let (backlog, server) = (connections.backlog(), connections.server());
+        let woken = Arc::default();
+        let own = |number| sleeper(number, &woken);
+        let first = backlog.add(&mut vec![own(1), own(PANICS), own(2)]);
+        let second = backlog.add(&mut vec![own(3), own(PANICS), own(4)]);
+        backlog.give_up();
+        assert_eq!(*woken.lock().unwrap(), [1, PANICS, 2, 3, PANICS, 4]);
+        woken.lock().unwrap().clear();
+        let serve = |goal| Scratch::with(Lender::Thread, |scratch| backlog.serve(goal, scratch));
+        // There is nothing left to do for those who had still to serve.
+        assert!(serve(first) && serve(second));
+        assert!(woken.lock().unwrap().is_empty());
+
+        let third = backlog.add(&mut vec![own(1), own(PANICS), own(2)]);
+        assert!(serve(third));
+        assert_eq!(*woken.lock().unwrap(), [1, PANICS, 2]);
+    }
+
     #[test]
     fn a_long_one_is_not_kept_in_memory() {
         let connections = Connections::default();
         let backlog = connections.backlog();
-        let sleeper = || Sleeper::new(futures::task::noop_waker_ref());
-        let goal = backlog.add(&mut (0..10 * MAX_SPARE).map(|_| sleeper()).collect());
         let server = connections.server();
-        Scratch::with(Lender::Thread, |scratch| {
-            while !backlog.serve(goal, server, scratch) {}
-        });
+        let own = |number| sleeper(number, &Arc::default());
+        let goal = backlog.add(&mut (0..10 * MAX_SPARE).map(own).collect());
+        Scratch::with(
+            Lender::Thread,
+            |scratch| {
+                while !backlog.serve(goal, scratch) {}
+            },
+        );
         assert_eq!(backlog.lock().waiting.capacity(), 0);
     }
 }

@@ -173,7 +173,8 @@ where
                         let before = awake.sleeper.take();
                         let same = before.and_then(|s| s.again(cx.waker(), self.polls));
                         let asleep = same.unwrap_or_else(|| {
-                            Sleeper::with_outlet(cx.waker().clone(), task.clone(), self.polls)
+                            let (waker, server) = (cx.waker().clone(), task.connections.server());
+                            Sleeper::with_outlet(waker, task.clone(), server, self.polls)
                         });
                         let mailbox = self.talk.mailbox();
                         // Looked at again, because the sleeper was not there when it was looked at first.

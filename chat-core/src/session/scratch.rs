@@ -8,6 +8,9 @@ use std::{
 use crate::hub::{Effects, Item, Sleeper};
 
 /// What a connection needs only while it is polled, so that an idle one owns none of it.
+///
+/// The lists stay as long as they once were: what one mailbox can hold, and one entry for each member of the largest
+/// room.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     /// What a read is made into.

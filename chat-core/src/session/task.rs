@@ -16,7 +16,7 @@ use super::{
     scratch::{Lender, Scratch},
 };
 use crate::{
-    connections::{Connections, ServerId},
+    connections::Connections,
     hub::{Outlet, Sleeper},
     rt::Runtime,
     wire::Wire,
@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct Task<Io, W, R> {
     pub(super) rt: R,
     /// All that are open on the same server.
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
     /// `None` once the task is over.
     connection: Mutex<Option<Connection<Io, W>>>,
 }
@@ -115,10 +115,9 @@ where
         goal: &mut Option<Goal>,
         scratch: &mut Scratch,
     ) -> Poll<()> {
-        let server = self.connections.server();
         let backlog = self.connections.backlog();
         if goal.is_some() || backlog.is_long() {
-            if !backlog.serve(*goal, server, scratch) {
+            if !backlog.serve(*goal, scratch) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -136,12 +135,17 @@ where
         };
         if over.is_ready() {
             scratch.effects.wake();
-        } else if let Some(only) = scratch.effects.take_only_due() {
-            only.deliver(server, scratch);
         } else {
-            *goal = backlog.add(scratch.effects.due());
-            if goal.is_some() {
-                cx.waker().wake_by_ref();
+            scratch
+                .effects
+                .wake_due_elsewhere(self.connections.server());
+            if let Some(only) = scratch.effects.take_only_due() {
+                only.deliver(scratch);
+            } else {
+                *goal = backlog.add(scratch.effects.due());
+                if goal.is_some() {
+                    cx.waker().wake_by_ref();
+                }
             }
         }
         over
@@ -154,11 +158,7 @@ where
     W: Wire,
     R: Runtime,
 {
-    fn deliver(self: Arc<Self>, task: Sleeper, by: ServerId, scratch: &mut Scratch) {
-        // Sockets may be polled in the runtime that they belong to, and perhaps nowhere else.
-        if by != self.connections.server() {
-            return task.wake();
-        }
+    fn deliver(self: Arc<Self>, task: Sleeper, scratch: &mut Scratch) {
         let mut task = Some(task);
         // An encoder that panics must not do so in the middle of somebody else's affairs. It ends its own
         // connection, whose lock is poisoned by it.
