@@ -144,6 +144,11 @@ impl VirtualRuntime {
         self.lock().tasks.len()
     }
 
+    /// How many timers are set.
+    pub fn timers(&self) -> usize {
+        self.lock().timers.len()
+    }
+
     /// How many tasks have panicked.
     pub fn panics(&self) -> usize {
         self.lock().panics

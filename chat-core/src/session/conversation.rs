@@ -368,6 +368,8 @@ impl<W: Wire> Conversation<W> {
                 self.listing = Some(Box::new(listing));
                 self.list();
             }
+            // Somebody else has ended its user, which is about to be noticed, and told.
+            Err(Stop::Refused(_)) if self.mailbox().is_closed() => return Flow::PutBack,
             Err(Stop::Refused(error)) => {
                 let refusal = Event::error(Some(verb), error.code(), error.to_string());
                 self.reply(&refusal, now, items);

@@ -5,9 +5,10 @@ use std::{io, time::Duration};
 use chinwag_core::{Role, TakenName};
 
 use super::{
+    book::{Id, To, fold},
     line,
+    request::Request,
     stage::{PERMANENT, Stage},
-    witness::{Request, To, fold},
 };
 use crate::net::Link;
 
@@ -113,9 +114,8 @@ impl Stage {
     fn share(&mut self, name: &str, who: usize) {
         let mut world = self.world();
         let name = fold(name);
-        let names = world.book.names.iter().enumerate();
-        let others = names.filter(|(other, names)| *other != who && names.contains(&name));
-        let others: Vec<_> = others.map(|(other, _)| other).collect();
+        let others = world.book.who_asked(&name).filter(|other| *other != who);
+        let others: Vec<_> = others.collect();
         if !others.is_empty() {
             world.share(who);
         }
@@ -141,7 +141,7 @@ impl Stage {
             To::User(_) => "chat",
         };
         let mut world = self.world();
-        let id = world.book.add(Some(who), to);
+        let id = world.book.add(Some(who), to, padding);
         world.count(verb);
         drop(world);
         (id, format!("{verb},{name},{}", line::text(id, padding)))
@@ -185,23 +185,39 @@ impl Stage {
             45..49 => (format!("list,{room}"), Request::Members(room)),
             49 => ("list,friends".to_owned(), Request::List),
             50 => ("list,rooms".to_owned(), Request::List),
-            51 => (format!("topic,{room}"), Request::Topic),
-            52 => (format!("topic,{room},about {name}"), Request::Act),
-            53 => (format!("kick,{room},{name}"), Request::Act),
-            54 => (format!("kick,{room},{name},for no reason"), Request::Act),
-            55 => (format!("ban,{room},{name}"), Request::Act),
-            56 => (format!("unban,{room},{name}"), Request::Act),
+            51 => (format!("topic,{room}"), Request::Topic(room)),
+            52 => {
+                let told = Some(format!("topic about {name}"));
+                let line = format!("topic,{room},about {name}");
+                (line, Request::change(&room, told))
+            }
+            53 => {
+                let told = Some(format!("kicked {name}"));
+                (format!("kick,{room},{name}"), Request::change(&room, told))
+            }
+            54 => {
+                let told = Some(format!("kicked {name} for no reason"));
+                let line = format!("kick,{room},{name},for no reason");
+                (line, Request::change(&room, told))
+            }
+            55 => (format!("ban,{room},{name}"), Request::change(&room, None)),
+            56 => (format!("unban,{room},{name}"), Request::change(&room, None)),
             57 => {
                 let role = [Role::Member, Role::Moderator, Role::Owner][self.rng.usize(..3)];
-                (format!("role,{room},{name},{role}"), Request::Act)
+                let line = format!("role,{room},{name},{role}");
+                (line, Request::change(&room, None))
             }
-            58 => (format!("invite,{room},{name}"), Request::Act),
+            58 => (
+                format!("invite,{room},{name}"),
+                Request::change(&room, None),
+            ),
             59 => {
                 let on = ["on", "off"][self.rng.usize(..2)];
-                (format!("invite-only,{room},{on}"), Request::Act)
+                let line = format!("invite-only,{room},{on}");
+                (line, Request::change(&room, None))
             }
-            60 => (format!("away,for {room}"), Request::Act),
-            61 => ("away".to_owned(), Request::Act),
+            60 => (format!("away,for {room}"), Request::Away),
+            61 => ("away".to_owned(), Request::Away),
             62 => (format!("whois,{name}"), Request::Whois),
             _ => match self.rng.u8(..4) {
                 0 => return self.leave(who),
@@ -303,16 +319,17 @@ impl Stage {
     }
 
     /// The program says something, and knows at once whether it was taken.
-    fn program_says(
+    pub(super) fn program_says(
         &mut self,
         by: Option<usize>,
         to: To,
         padding: usize,
         say: impl FnOnce(&mut Self, &str) -> bool,
-    ) {
-        let id = self.world().book.add(by, to);
+    ) -> Id {
+        let id = self.world().book.add(by, to, padding);
         let is_taken = say(self, &line::text(id, padding));
         self.world().book.messages[id as usize].refused = Some(!is_taken);
+        id
     }
 
     /// The program has its say.

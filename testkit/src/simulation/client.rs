@@ -30,9 +30,10 @@ struct State {
 
 /// What a client hears.
 pub(super) enum Heard<'a> {
-    Line(&'a str),
-    /// The server has closed its end; everything before it was heard.
-    End,
+    /// Without its end.
+    Line(&'a [u8]),
+    /// The server has closed its end; everything before it was heard, and perhaps the beginning of a line.
+    End { is_cut: bool },
     /// The connection is broken.
     Broken,
 }
@@ -159,7 +160,8 @@ impl State {
                 let mut buf = [0; 2048];
                 match io.as_mut().poll_read(cx, &mut buf) {
                     Poll::Ready(Ok(0)) => {
-                        hears(Heard::End);
+                        let is_cut = !self.unread.is_empty();
+                        hears(Heard::End { is_cut });
                         return Poll::Ready(());
                     }
                     Poll::Ready(Ok(count)) => {
@@ -183,8 +185,7 @@ impl State {
     fn lines(&mut self, hears: &mut impl FnMut(Heard<'_>)) {
         let mut from = 0;
         while let Some(length) = self.unread[from..].iter().position(|&byte| byte == b'\n') {
-            let line = String::from_utf8_lossy(&self.unread[from..from + length]);
-            hears(Heard::Line(&line));
+            hears(Heard::Line(&self.unread[from..from + length]));
             from += length + 1;
         }
         self.unread.drain(..from);

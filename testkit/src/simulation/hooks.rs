@@ -15,6 +15,7 @@ use chinwag_core::{
 };
 use fastrand::Rng;
 
+use super::line;
 use crate::runtime::VirtualRuntime;
 
 /// What a panic on purpose says.
@@ -93,8 +94,7 @@ impl Hooks {
         if self.0.behaves.load(Ordering::Relaxed) || self.draw(8) > 0 {
             return Ok(Verdict::Allow);
         }
-        // A line end in it would let it speak for others.
-        Ok(Verdict::Rewrite(format!("{text}\n* says m0\0")))
+        Ok(Verdict::Rewrite(line::rewritten(text)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The lines of the server, read as the protocol says that a client is to read them.
 
-use super::witness::Id;
+use chinwag_core::Role;
+
+use super::book::Id;
 
 /// What a line is.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) enum Heard<'a> {
         room: &'a str,
         by: &'a str,
         what: Happening<'a>,
+        /// All that follows who did it.
+        all: &'a str,
     },
     Renamed {
         old: &'a str,
@@ -43,9 +47,9 @@ pub(super) enum Happening<'a> {
     Left,
     /// Kicked or banned.
     PutOut(&'a str),
-    Role(&'a str),
-    /// The topic, or who may come in.
-    Changed,
+    Role(&'a str, Role),
+    Topic(&'a str),
+    InviteOnly(bool),
     Invited,
 }
 
@@ -77,21 +81,34 @@ pub(super) fn parse(line: &str, list_is_due: bool) -> Option<Heard<'_>> {
 fn event(line: &str) -> Option<Heard<'_>> {
     let (first, rest) = line.split_once(' ')?;
     if first.starts_with('#') {
-        let (by, rest) = rest.split_once(' ')?;
-        let (what, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (by, all) = rest.split_once(' ')?;
+        let (what, text) = all.split_once(' ').unwrap_or((all, ""));
         let first_word = |text: &'_ str| text.split(' ').next().unwrap_or_default().len();
         let what = match what {
             "says" => Happening::Said(text),
             "joined" => Happening::Joined,
             "left" => Happening::Left,
             "kicked" | "banned" => Happening::PutOut(&text[..first_word(text)]),
-            "role" => Happening::Role(&text[..first_word(text)]),
-            "topic" | "invite-only" => Happening::Changed,
+            "role" => {
+                let (name, role) = text.split_once(' ')?;
+                Happening::Role(name, role.parse().ok()?)
+            }
+            "topic" => Happening::Topic(text),
+            "invite-only" => Happening::InviteOnly(match text {
+                "on" => true,
+                "off" => false,
+                _ => return None,
+            }),
             "invited" => Happening::Invited,
             _ => return None,
         };
         let room = first;
-        return Some(Heard::InRoom { room, by, what });
+        return Some(Heard::InRoom {
+            room,
+            by,
+            what,
+            all,
+        });
     }
     let name = first;
     if name == "*" && rest.starts_with("to ") {
@@ -117,6 +134,17 @@ pub(super) fn text(id: Id, padding: usize) -> String {
     format!("m{id} {}", "x".repeat(padding))
 }
 
+/// What a hook makes of `text`. A line end in it would let it speak for others.
+pub(super) fn rewritten(text: &str) -> String {
+    format!("{text}\n* says m0\0")
+}
+
+/// Whether `heard` is the text of that message, or what is left of it when a hook has rewritten it.
+pub(super) fn is_text(heard: &str, id: Id, padding: usize, may_be_rewritten: bool) -> bool {
+    let said = text(id, padding);
+    heard == said || may_be_rewritten && heard == rewritten(&said).replace(['\n', '\0'], " ")
+}
+
 /// The number of the message that `text` is of, perhaps rewritten.
 pub(super) fn id(text: &str) -> Option<Id> {
     let digits = text.strip_prefix('m')?;
@@ -133,11 +161,11 @@ mod tests {
         let heard = |line| format!("{:?}", parse(line, false));
         assert_eq!(
             heard("#a ada says m7 hello, all"),
-            r##"Some(InRoom { room: "#a", by: "ada", what: Said("m7 hello, all") })"##
+            r##"Some(InRoom { room: "#a", by: "ada", what: Said("m7 hello, all"), all: "says m7 hello, all" })"##
         );
         assert_eq!(
             heard("#a * banned bob for a, b"),
-            r##"Some(InRoom { room: "#a", by: "*", what: PutOut("bob") })"##
+            r##"Some(InRoom { room: "#a", by: "*", what: PutOut("bob"), all: "banned bob for a, b" })"##
         );
         assert_eq!(
             heard("error,full,3 messages lost, as they were not read"),
@@ -150,5 +178,9 @@ mod tests {
         assert!(matches!(parse("ada,bob", true), Some(Heard::Reply(_))));
         assert_eq!(id(&text(17, 3)), Some(17));
         assert_eq!(id("17"), None);
+        assert!(is_text("m17 xxx", 17, 3, false));
+        assert!(!is_text("m17 xx", 17, 3, true));
+        assert!(is_text("m17 x * says m0 ", 17, 1, true));
+        assert!(!is_text("m17 x * says m0 ", 17, 1, false));
     }
 }

@@ -6,29 +6,36 @@
 //! hooks do, when the server is replaced. After every step, and for every line that any client reads, it is
 //! checked that
 //!
-//! - each line is one that the protocol has, and each answer is to the request that is next in order;
+//! - each line is one that the protocol has, and each answer or error is one that the request may get that is next in
+//!   order;
 //! - nobody hears anything of a room that they are not in, who comes was not there, who goes was, and whoever asks
 //!   gets the members that they have been told of;
 //! - a message is heard as it was said, under a name of whoever said it, by those it is for, and once;
-//! - all members of a room hear one order, each sender's messages come in theirs, and whatever is missing was
-//!   announced, there and nowhere else;
+//! - all members of a room hear one order, nobody hears an answer before what it answers, and whatever is missing
+//!   was announced, there and nowhere else;
+//! - what takes a role is done by those who have it, and all members are told of it first;
 //! - the numbers of messages that the program sees have no gaps;
 //! - nobody is closed without a word who did nothing for it, and nobody for being slow who always reads;
-//! - what waits is within its bounds.
+//! - what waits is within its bounds, and so is how many there are of each thing.
 //!
-//! When the storm is over, everything must go on: each request is answered, presence is what the hub says, what was
-//! counted is what was heard. When all have gone, nothing may be left: no task, connection, name, room or byte, and
-//! every name can be had again.
+//! When the storm is over, everything must go on: each request is answered, who is there, with which role, and the
+//! topic are what the hub says, what is said now is heard, what was counted is what was heard. When all have gone,
+//! nothing may be left: no task, timer, connection, name, room or byte, and every name can be had again.
 //!
 //! One seed is one run, bit for bit.
 
 mod act;
+mod book;
+mod bot;
+mod calm;
 mod client;
 mod hooks;
 mod line;
 mod order;
 mod plan;
+mod request;
 mod stage;
+mod stay;
 mod witness;
 mod world;
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::witness::{Book, Entry, Id, To, Witness, Wrong};
+use super::{
+    book::{Book, Id, To},
+    witness::{Entry, Witness, Wrong},
+};
 
 /// Checks that everybody has heard what was said in one order, each sender's messages in theirs, and nothing with
 /// a gap that they were not told of.
@@ -22,7 +25,7 @@ pub(super) fn check(witnesses: &[Witness], book: &Book) -> Result<(), Wrong> {
         for heard in witness.directs.values() {
             senders_in_order(witness.who, heard, book)?;
         }
-        directs_without_gaps(witness, witnesses, book)?;
+        directs_without_gaps(witness, book)?;
     }
     for (room, heard) in &rooms {
         for (who, heard) in heard {
@@ -132,20 +135,13 @@ fn without_gaps(heard: &[(usize, &[Entry])]) -> Result<(), Wrong> {
 }
 
 /// Nothing is missing between two messages of one sender that was certainly taken.
-fn directs_without_gaps(
-    witness: &Witness,
-    witnesses: &[Witness],
-    book: &Book,
-) -> Result<(), Wrong> {
+fn directs_without_gaps(witness: &Witness, book: &Book) -> Result<(), Wrong> {
     let who = witness.who;
     let (Some(name), 0) = (&witness.name, witness.renames) else {
         return Ok(());
     };
     // Whoever else has asked for the name may have had it meanwhile.
-    let others = witnesses.iter().filter(|other| other.who != who);
-    let is_only_one = !others
-        .into_iter()
-        .any(|other| book.names.get(other.who).is_some_and(|n| n.contains(name)));
+    let is_only_one = book.who_asked(name).all(|other| other == who);
     if !is_only_one {
         return Ok(());
     }

@@ -24,7 +24,7 @@ pub(super) struct Plan {
     pub(super) has_restarts: bool,
     pub(super) taken_name: TakenName,
     pub(super) slow_reader: SlowReader,
-    limits: Limits,
+    pub(super) limits: Limits,
 }
 
 impl Plan {
@@ -71,6 +71,11 @@ impl Plan {
     /// it comes at once.
     pub(super) fn is_gentle(&self) -> bool {
         !self.has_bad_links && self.limits.mailbox_bytes() >= 64 * 1024
+    }
+
+    /// Nothing takes longer than it must: neither the links nor the hooks.
+    pub(super) fn is_quick(&self) -> bool {
+        !self.has_bad_links && !self.has_hooks
     }
 
     /// Nobody leaves anything unread, so that all can be counted.

@@ -1,22 +1,19 @@
 //! Where a simulation happens: the server, those who talk to it, and the program around it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use chinwag_core::{Event, Hub, LocalUser, Runtime, Server, ServerHandle, wire::Line};
+use chinwag_core::{Hub, Runtime, Server, ServerHandle, wire::Line};
 use fastrand::Rng;
 use futures::{FutureExt, StreamExt};
 
 use super::{
-    client::Client,
-    hooks::Hooks,
-    plan::Plan,
-    witness::{Entry, Request, Wrong, fold},
-    world::World,
+    book::fold, bot::Bot, client::Client, hooks::Hooks, plan::Plan, request::Request,
+    witness::Wrong, world::World,
 };
 use crate::{
     net::{Link, MemoryNet},
@@ -28,7 +25,7 @@ pub(super) struct Stage {
     pub(super) rt: VirtualRuntime,
     pub(super) net: MemoryNet,
     pub(super) hub: Hub,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     pub(super) rng: Rng,
     pub(super) plan: Plan,
     world: Arc<Mutex<World>>,
@@ -36,17 +33,12 @@ pub(super) struct Stage {
     pub(super) clients: Vec<(usize, Client)>,
     /// Clients that have sent half a line.
     pub(super) unfinished: BTreeSet<usize>,
-    server: Option<ServerHandle>,
+    pub(super) server: Option<ServerHandle>,
     pub(super) bots: Vec<Bot>,
 }
 
-/// An in-process user, who is in every permanent room.
-pub(super) struct Bot {
-    pub(super) who: usize,
-    pub(super) user: LocalUser,
-    /// The number of the last message that it has heard in each room; `None` after something was missed.
-    seqs: Vec<(String, Option<u64>)>,
-}
+/// The names of the in-process users.
+pub(super) const BOTS: [&str; 2] = ["recorder", "helper"];
 
 /// Rooms that there always are.
 pub(super) const PERMANENT: [&str; 2] = ["#hall", "#yard"];
@@ -65,6 +57,7 @@ impl Stage {
         let hub = hub.build();
         hooks.set_hub(hub.downgrade());
         let mut world = World::new(plan.is_gentle(), trace);
+        world.book.is_rewritten = plan.has_hooks;
         world.note(|| format!("{plan:?}"));
         Self {
             rt,
@@ -106,11 +99,12 @@ impl Stage {
         for room in PERMANENT {
             self.hub.open_room(room).expect("a room");
         }
-        for name in ["recorder", "helper"] {
+        for name in BOTS {
             let mut user = self.hub.connect(name).expect("a name");
             let who = self.world().witness();
             let mut world = self.world();
-            world.book.name(who, name);
+            world.book.asks(who, name);
+            world.book.answered(who, name, true);
             world.witnesses[who].name = Some(name.to_owned());
             drop(world);
             let mut seqs = Vec::new();
@@ -140,9 +134,14 @@ impl Stage {
         if let Some(server) = self.server.take() {
             server.shut_down(within);
         }
+        // Whoever reads at once has the time to read the last word, if it was let in at all.
+        let has_time = self.plan.is_quick() && within >= Duration::from_secs(2);
         let mut world = self.world();
-        for habits in &mut world.habits {
-            habits.may_end = true;
+        let World {
+            witnesses, habits, ..
+        } = &mut *world;
+        for (witness, habits) in witnesses.iter().zip(habits) {
+            habits.may_end |= !has_time || !witness.has_heard_anything;
         }
         drop(world);
         self.serve();
@@ -233,13 +232,30 @@ impl Stage {
     }
 
     /// Checks what can be checked at any time.
-    fn look(&mut self) -> Result<(), Wrong> {
+    pub(super) fn look(&mut self) -> Result<(), Wrong> {
         self.clients.retain(|(_, client)| client.is_open());
         self.world().look()?;
         let stats = self.hub.stats();
-        let most = self.plan.most_in_mailbox() * (stats.users.max(1) * 8 + 2);
-        if stats.queue_bytes > most {
+        let mailboxes = stats.connections + self.bots.len();
+        if stats.queue_bytes > self.plan.most_in_mailbox() * mailboxes {
             return Err(format!("{} bytes wait in mailboxes", stats.queue_bytes));
+        }
+        let limits = &self.plan.limits;
+        if stats.connections > limits.max_connections() {
+            return Err(format!("there are {} connections", stats.connections));
+        }
+        let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
+        for room in self.hub.rooms() {
+            let members = self.hub.members(room.as_str()).unwrap_or_default();
+            if members.len() > limits.max_members() {
+                return Err(format!("{} are in {room}", members.len()));
+            }
+            for name in members {
+                *rooms.entry(name.to_string()).or_default() += 1;
+            }
+        }
+        if let Some((name, rooms)) = rooms.iter().find(|(_, n)| **n > limits.max_user_rooms()) {
+            return Err(format!("{name} is in {rooms} rooms"));
         }
         if self.rt.panics() > 0 {
             return Err("a task has panicked".to_owned());
@@ -251,275 +267,5 @@ impl Stage {
             }
         }
         Ok(())
-    }
-
-    /// The storm is over: what could not get through does, and whatever was asked is answered.
-    async fn calm_down(&mut self) -> Result<(), Wrong> {
-        self.hooks.behave();
-        for (_, client) in &self.clients {
-            client.set_stalled(false);
-            client.set_reading(true);
-        }
-        for _ in 0..4 {
-            self.rt.sleep(Duration::from_secs(10)).await;
-            for bot in 0..self.bots.len() {
-                self.listen(bot);
-            }
-        }
-        self.look()?;
-        let waits = self.hub.stats().queue_bytes;
-        if waits > 0 {
-            return Err(format!("{waits} bytes wait for readers that read"));
-        }
-        let open = self.clients.iter().filter(|(_, client)| client.can_ask());
-        let open: Vec<_> = open.map(|(who, _)| *who).collect();
-        for who in &open {
-            self.ask(*who, Vec::new(), "ping", Request::Ping);
-        }
-        self.rt.sleep(Duration::from_secs(60)).await;
-        self.look()?;
-        for who in &open {
-            self.is_answered(*who)?;
-        }
-        // Everybody looks around.
-        for who in &open {
-            let rooms: Vec<_> = self.world().witnesses[*who].is_in().cloned().collect();
-            for room in rooms {
-                let list = format!("list,{room}");
-                self.ask(*who, Vec::new(), &list, Request::Members(room));
-            }
-            self.rt.sleep(Duration::from_millis(100)).await;
-        }
-        self.rt.sleep(Duration::from_secs(60)).await;
-        self.look()?;
-        for who in &open {
-            self.is_answered(*who)?;
-            self.knows_who_is_there(*who)?;
-        }
-        for bot in 0..self.bots.len() {
-            self.listen(bot);
-        }
-        self.look()?;
-        self.world().compare()?;
-        self.is_counted()
-    }
-
-    fn is_open(&self, who: usize) -> bool {
-        self.client(who).is_some_and(Client::is_open)
-    }
-
-    fn is_answered(&self, who: usize) -> Result<(), Wrong> {
-        let unanswered = self.world().witnesses[who].unanswered();
-        match unanswered > 0 && self.is_open(who) {
-            true => Err(format!("{who} waits for {unanswered} answers for ever")),
-            false => Ok(()),
-        }
-    }
-
-    fn knows_who_is_there(&self, who: usize) -> Result<(), Wrong> {
-        let world = self.world();
-        let witness = &world.witnesses[who];
-        if !self.is_open(who) || witness.is_shared {
-            return Ok(());
-        }
-        let doubt = witness.doubt();
-        doubt.map_err(|wrong| format!("{who}: {wrong}"))?;
-        if let Some(name) = &witness.name {
-            let users = self.hub.users();
-            if !users.iter().any(|user| fold(user.as_str()) == *name) {
-                return Err(format!("{who} is {name}, but there is no such user"));
-            }
-        }
-        for room in witness.is_in() {
-            let Some(known) = witness.members(room) else {
-                continue;
-            };
-            let there = self.hub.members(room).unwrap_or_default();
-            let there: BTreeSet<_> = there.iter().map(|name| fold(name.as_str())).collect();
-            if !known.iter().copied().eq(there.iter().map(String::as_str)) {
-                return Err(format!("{who} knows {known:?} in {room}, not {there:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// What was counted is what was heard, if everybody has read all.
-    fn is_counted(&self) -> Result<(), Wrong> {
-        if !self.plan.is_calm() {
-            return Ok(());
-        }
-        let world = self.world();
-        let events: u64 = world.witnesses.iter().map(|w| w.events).sum();
-        let missed: u64 = world.witnesses.iter().map(|w| w.missed).sum();
-        let stats = self.hub.stats();
-        let counted = (stats.delivered, stats.missed);
-        match counted == (events, missed) {
-            true => Ok(()),
-            false => Err(format!(
-                "{events} events were heard and {missed} missed, but {counted:?} counted"
-            )),
-        }
-    }
-
-    /// How often the hub says that something has happened.
-    fn tally(&self) {
-        let stats = self.hub.stats();
-        let mut world = self.world();
-        for (what, count) in [
-            ("closed as too slow", stats.slow),
-            ("closed for flooding", stats.flooding),
-            ("timed out", stats.timed_out),
-            ("turned away", stats.turned_away),
-            ("refused as too fast", stats.rate_limited),
-            ("events missed", stats.missed),
-            ("events lost", stats.lost),
-            ("hooks failed", stats.hook_failures),
-        ] {
-            *world.counts.entry(what).or_default() += count;
-        }
-    }
-
-    async fn everybody_leaves(&mut self) -> Result<(), Wrong> {
-        for (who, client) in self.clients.clone() {
-            match self.rng.u8(..3) {
-                0 if client.can_ask() => self.ask(who, Vec::new(), "quit", Request::Quit),
-                1 => {
-                    self.world().habits[who].may_end = true;
-                    client.close();
-                }
-                _ => client.vanish(),
-            }
-        }
-        // Those whose end a stalled link has swallowed are idle for too long.
-        self.rt.sleep(Duration::from_secs(400)).await;
-        self.look()?;
-        match self.clients.len() {
-            0 => Ok(()),
-            left => Err(format!("{left} clients are still connected")),
-        }
-    }
-
-    /// Every name that there was can be had again, and a room works for those who come now.
-    async fn names_are_free(&mut self) -> Result<(), Wrong> {
-        let mut names: Vec<_> = {
-            let world = self.world();
-            let names = world.book.names.iter().flatten();
-            names.cloned().collect::<BTreeSet<_>>()
-        }
-        .into_iter()
-        .filter(|name| !["recorder", "helper"].contains(&name.as_str()))
-        .collect();
-        self.rng.shuffle(&mut names);
-        names.truncate(6);
-        let mut fresh = Vec::new();
-        for name in &names {
-            let who = self.connect(Link::default()).ok_or("nobody listens")?;
-            let register = format!("register,{name}");
-            self.ask(who, Vec::new(), &register, Request::Register(name.clone()));
-            let room = "#afterwards".to_owned();
-            self.ask(who, Vec::new(), "join,#afterwards", Request::Join(room));
-            fresh.push(who);
-            self.rt.sleep(Duration::from_secs(2)).await;
-        }
-        let said = self.say_afterwards(fresh.first().copied());
-        self.rt.sleep(Duration::from_secs(2)).await;
-        self.look()?;
-        for (who, name) in fresh.iter().zip(&names) {
-            let world = self.world();
-            let witness = &world.witnesses[*who];
-            if witness.name.as_ref() != Some(name) {
-                return Err(format!("{name} is not free"));
-            }
-            let heard = witness.rooms.get("#afterwards");
-            let has_heard = heard.is_some_and(|h| h.last() == said.map(Entry::Message).as_ref());
-            if !has_heard {
-                return Err(format!("{name} hears nothing"));
-            }
-        }
-        for who in fresh {
-            self.ask(who, Vec::new(), "quit", Request::Quit);
-        }
-        self.rt.sleep(Duration::from_secs(10)).await;
-        self.look()?;
-        self.world().compare()
-    }
-
-    fn say_afterwards(&mut self, who: Option<usize>) -> Option<u32> {
-        let (who, room) = (who?, "#afterwards");
-        let talk = self.talk(who, room, super::witness::To::Room(room.to_owned()), 3);
-        let id = talk.0;
-        self.say(who, vec![talk]);
-        Some(id)
-    }
-
-    async fn nothing_is_left(&mut self) -> Result<(), Wrong> {
-        for bot in 0..self.bots.len() {
-            self.listen(bot);
-        }
-        self.look()?;
-        let stats = self.hub.stats();
-        // A hook may have put them out.
-        let bots = self.bots.iter().filter(|bot| bot.user.name().is_some());
-        let left = (stats.connections, stats.users, stats.rooms);
-        if left != (0, bots.count(), PERMANENT.len()) {
-            return Err(format!("{left:?} connections, users and rooms are left"));
-        }
-        self.bots.clear();
-        for room in PERMANENT {
-            let room = self.hub.room(room).expect("a permanent room");
-            room.set_permanent(false).expect("a room");
-        }
-        let stats = self.hub.stats();
-        let left = (stats.users, stats.rooms, stats.queue_bytes);
-        if left != (0, 0, 0) {
-            return Err(format!("{left:?} users, rooms and bytes are left"));
-        }
-        if let Some(server) = self.server.take() {
-            server.shut_down(Duration::ZERO);
-        }
-        self.rt.sleep(Duration::from_secs(10)).await;
-        match (self.rt.tasks(), self.rt.panics()) {
-            (0, 0) => Ok(()),
-            left => Err(format!("{left:?} tasks and panics are left")),
-        }
-    }
-}
-
-impl Bot {
-    fn hears(&mut self, event: &Event, world: &mut World) -> Option<Wrong> {
-        let who = self.who;
-        match event {
-            Event::Missed { count } => {
-                world.witnesses[who].missed += count;
-                for (room, seq) in &mut self.seqs {
-                    *seq = None;
-                    let heard = world.witnesses[who].rooms.entry(room.clone()).or_default();
-                    heard.push(Entry::Gap);
-                }
-                return None;
-            }
-            Event::Error { .. } | Event::Bye => return None,
-            _ => world.witnesses[who].events += 1,
-        }
-        let Event::Said {
-            room, seq, text, ..
-        } = event
-        else {
-            return None;
-        };
-        let known = self.seqs.iter_mut().find(|(r, _)| r == room.as_str());
-        let Some((_, last)) = known else {
-            return Some(format!("hears of {room}"));
-        };
-        let before = last.replace(*seq);
-        if before.is_some_and(|before| before + 1 != *seq) {
-            return Some(format!("hears number {seq} of {room} after {before:?}"));
-        }
-        let Some(id) = super::line::id(text) else {
-            return Some(format!("hears {text:?}"));
-        };
-        let heard = world.witnesses[who].rooms.entry(room.to_string());
-        heard.or_default().push(Entry::Message(id));
-        None
     }
 }

@@ -5,91 +5,12 @@ use std::{
     mem,
 };
 
-use super::line::{Happening, Heard, parse};
-
-/// The number of a message. Every message of a simulation has one, in its text.
-pub(super) type Id = u32;
-
-/// A message, as whoever says it knows it.
-#[derive(Debug, Clone)]
-pub(super) struct Message {
-    /// Which connection says it; `None` for the program.
-    pub(super) by: Option<usize>,
-    pub(super) to: To,
-    /// Whether it was refused, if that is known.
-    pub(super) refused: Option<bool>,
-}
-
-/// What everybody has said, and under which names.
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    pub(super) messages: Vec<Message>,
-    /// All names that a connection has asked for. What it says may be heard under any of them, because others may
-    /// hear it before it hears that a name is granted.
-    pub(super) names: Vec<BTreeSet<String>>,
-    /// Connections that may be devices of one user. Any of them may change the name of all.
-    pub(super) shared: BTreeSet<usize>,
-}
-
-impl Book {
-    /// Writes a message down.
-    pub(super) fn add(&mut self, by: Option<usize>, to: To) -> Id {
-        self.messages.push(Message {
-            by,
-            to,
-            refused: None,
-        });
-        (self.messages.len() - 1) as Id
-    }
-
-    /// Notes that a connection asks for a name.
-    pub(super) fn name(&mut self, who: usize, name: &str) {
-        if self.names.len() <= who {
-            self.names.resize_with(who + 1, BTreeSet::new);
-        }
-        self.names[who].insert(fold(name));
-    }
-
-    fn may_be(&self, who: Option<usize>, name: &str) -> bool {
-        match who {
-            Some(who) if self.shared.contains(&who) => true,
-            Some(who) => self
-                .names
-                .get(who)
-                .is_some_and(|names| names.contains(name)),
-            None => name == "*",
-        }
-    }
-}
-
-/// Where a message goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum To {
-    Room(String),
-    User(String),
-}
-
-/// What a client asks for, as far as the answer depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Request {
-    /// The connection takes this name.
-    Register(String),
-    Join(String),
-    Leave(String),
-    /// The members of a room.
-    Members(String),
-    /// A list whose names do not matter.
-    List,
-    Ping,
-    /// It is answered `ack`.
-    Act,
-    /// The topic of a room.
-    Topic,
-    Whois,
-    Quit,
-    /// Nothing that there is: it is answered with an error.
-    Garbage,
-}
+use super::{
+    book::{Book, Clock, Id, To, fold},
+    line::{Happening, Heard, parse},
+    request::{self, Request},
+    stay::Stay,
+};
 
 /// A request that is answered, and the messages that were sent right before it, which are not.
 #[derive(Debug)]
@@ -99,17 +20,8 @@ struct Unit {
     request: Request,
     /// How many events it had missed when it asked.
     missed: u64,
-}
-
-/// What a member of a room knows of it.
-#[derive(Debug, Default)]
-struct Stay {
-    /// Who is there, and who is not, as far as that is known.
-    known: BTreeMap<String, bool>,
-    /// Whoever is not known is not there.
-    is_complete: bool,
-    /// That it was put out may be among what it has missed.
-    may_be_over: bool,
+    /// All were told that it is done.
+    is_told: bool,
 }
 
 /// Something of a room, or of one sender, as a connection hears it.
@@ -134,8 +46,12 @@ pub(super) struct Witness {
     pub(super) rooms: BTreeMap<String, Vec<Entry>>,
     pub(super) directs: BTreeMap<Option<usize>, Vec<Entry>>,
     ids: BTreeSet<Id>,
+    /// What comes before that which it hears next.
+    clock: Clock,
     /// It has been told that it ends, or something that says so if nothing follows.
     last_word: Option<String>,
+    /// Nothing may follow the last word.
+    is_over: bool,
     /// It would be wrong if anything followed.
     suspicion: Option<String>,
     /// A message that was refused, unless the refusal was the last word about something else.
@@ -144,6 +60,7 @@ pub(super) struct Witness {
     doubt: Option<Wrong>,
     /// Others may act in its name, so that less can be said of what it is told.
     pub(super) is_shared: bool,
+    pub(super) has_heard_anything: bool,
     /// How many events it was told.
     pub(super) events: u64,
     /// How many it was told to have missed.
@@ -170,13 +87,14 @@ impl Witness {
             return;
         };
         if let Request::Register(name) = &request {
-            book.name(self.who, name);
+            book.asks(self.who, name);
         }
         self.units.push_back(Unit {
             talk: mem::take(&mut self.talk),
             refused: mem::take(&mut self.talk_refused),
             request,
             missed: self.missed,
+            is_told: false,
         });
     }
 
@@ -191,16 +109,14 @@ impl Witness {
         self.units.len()
     }
 
-    /// Its rooms, as far as it has heard.
-    pub(super) fn is_in(&self) -> impl Iterator<Item = &String> {
-        self.stays.keys()
+    /// What it knows of the rooms that it is in.
+    pub(super) fn stays(&self) -> &BTreeMap<String, Stay> {
+        &self.stays
     }
 
-    /// Who is in `room`, if it can tell.
-    pub(super) fn members(&self, room: &str) -> Option<BTreeSet<&str>> {
-        let stay = self.stays.get(room).filter(|stay| stay.is_complete)?;
-        let there = stay.known.iter().filter(|&(_, &there)| there);
-        Some(there.map(|(name, _)| name.as_str()).collect())
+    /// Whether it has heard the message `id`.
+    pub(super) fn has_heard(&self, id: Id) -> bool {
+        self.ids.contains(&id)
     }
 
     /// What would be wrong, now that it goes on.
@@ -208,13 +124,14 @@ impl Witness {
         self.doubt.clone().map_or(Ok(()), Err)
     }
 
-    /// What it was told last, if that was the end.
+    /// What it was told last, if that may have been the end.
     pub(super) fn last_word(&self) -> Option<&str> {
         self.last_word.as_deref()
     }
 
     /// It is told `line`.
     pub(super) fn hears(&mut self, line: &str, book: &mut Book) -> Result<(), Wrong> {
+        self.has_heard_anything = true;
         if let Some(wrong) = self.suspicion.take() {
             return Err(wrong);
         }
@@ -222,7 +139,7 @@ impl Witness {
             book.messages[id as usize].refused = Some(true);
         }
         if let Some(last) = self.last_word.take()
-            && last == "bye"
+            && (last == "bye" || self.is_over)
         {
             return Err(format!("heard {line:?} after {last:?}"));
         }
@@ -238,10 +155,7 @@ impl Witness {
         );
         match parse(line, list_is_due).ok_or_else(|| format!("heard {line:?}, which is nothing"))? {
             Heard::Reply(reply) => self.replied(reply, book),
-            Heard::Error { code, explanation } => {
-                self.refused(line, code, explanation);
-                Ok(())
-            }
+            Heard::Error { code, explanation } => self.refused(line, code, explanation, book),
             _ if self.doubt.is_some() => self.doubt(),
             Heard::Missed(count) => {
                 if count == 0 {
@@ -262,9 +176,16 @@ impl Witness {
                     false => Err(format!("{line:?}, without another device")),
                 }
             }
-            Heard::InRoom { room, by, what } => {
+            Heard::InRoom {
+                room,
+                by,
+                what,
+                all,
+            } => {
                 self.events += 1;
-                self.in_room(&fold(room), &fold(by), what, line, book)
+                let (room, by) = (fold(room), fold(by));
+                self.has_done(&room, &by, all);
+                self.in_room((&room, &by, all), what, line, book)
             }
             Heard::Renamed { old, new } => {
                 self.events += 1;
@@ -284,10 +205,7 @@ impl Witness {
     /// Something may be missing from here on.
     fn has_missed(&mut self) {
         for stay in self.stays.values_mut() {
-            *stay = Stay {
-                may_be_over: true,
-                ..Stay::default()
-            };
+            *stay = Stay::in_doubt();
         }
         for heard in self.rooms.values_mut().chain(self.directs.values_mut()) {
             heard.push(Entry::Gap);
@@ -303,12 +221,15 @@ impl Witness {
             return Err(format!("heard {reply:?}, which nothing was asked for"));
         };
         let as_expected = match &unit.request {
-            Request::Register(_) | Request::Join(_) | Request::Leave(_) | Request::Act => {
-                reply == "ack"
-            }
-            Request::Members(_) | Request::List => true,
+            Request::Register(_)
+            | Request::Join(_)
+            | Request::Leave(_)
+            | Request::Away
+            | Request::Change(_) => reply == "ack",
+            // Nobody is called so, and it is that of a shutdown.
+            Request::Members(_) | Request::List => reply != "bye",
             Request::Ping => reply == "pong",
-            Request::Topic => reply.starts_with("topic,"),
+            Request::Topic(_) => reply.starts_with("topic,"),
             Request::Whois => reply.starts_with("whois,"),
             Request::Quit => reply == "bye",
             Request::Garbage => false,
@@ -324,13 +245,17 @@ impl Witness {
         for id in unit.talk.iter().filter(|_| unit.refused == 0) {
             let message = &mut book.messages[*id as usize];
             message.refused = Some(false);
-            let is_for_all = matches!(message.to, To::Room(_));
-            if is_for_all && self.missed == unit.missed && !self.ids.contains(id) {
+            let is_for_it = match &message.to {
+                To::Room(_) => true,
+                To::User(to) => !self.is_shared && self.name.as_ref() == Some(to),
+            };
+            if is_for_it && self.missed == unit.missed && !self.ids.contains(id) {
                 return Err(format!("heard {reply:?} before its own m{id}"));
             }
         }
         match unit.request {
             Request::Register(name) => {
+                book.answered(self.who, &name, true);
                 let name = fold(&name);
                 if let Some(old) = self.name.replace(name.clone()) {
                     self.renames += 1;
@@ -346,58 +271,118 @@ impl Witness {
                 }
             }
             Request::Leave(room) => self.left(&room),
-            Request::Members(room) => return self.listed(&room, reply),
+            Request::Members(room) => self.listed(&room, reply),
+            Request::Topic(room) => self.sees_topic(&room, reply),
             Request::Quit => self.last_word = Some(reply.to_owned()),
+            Request::Change(change) => {
+                let was_told = unit.is_told || self.is_shared || self.missed != unit.missed;
+                if let Some(what) = change.told
+                    && !was_told
+                {
+                    let room = change.room;
+                    return Err(format!("heard {reply:?} before {room} was told {what:?}"));
+                }
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn listed(&mut self, room: &str, list: &str) -> Result<(), Wrong> {
-        let there: BTreeSet<_> = list.split(',').map(fold).collect();
-        let Some(stay) = self.stays.get_mut(room) else {
-            return Ok(());
-        };
-        if !self.is_shared {
-            for (name, was_there) in &stay.known {
-                if there.contains(name) != *was_there {
-                    self.doubt = Some(format!(
-                        "the members of {room} are {list:?}, but {name} was there: {was_there}"
-                    ));
-                }
-            }
+    /// Something happens in `room`, perhaps because of what it has asked for.
+    fn has_done(&mut self, room: &str, by: &str, all: &str) {
+        if self.name.as_deref() == Some(by)
+            && let Some(unit) = self.units.front_mut()
+            && let Request::Change(change) = &unit.request
+            && let Some(what) = &change.told
+        {
+            // Names are told as they are spelled by those who have them.
+            unit.is_told |= change.room == room && fold(all).starts_with(&fold(what));
         }
-        stay.known = there.into_iter().map(|name| (name, true)).collect();
-        stay.is_complete = true;
-        Ok(())
     }
 
-    fn refused(&mut self, line: &str, code: &str, explanation: &str) {
-        self.last_word = Some(line.to_owned());
+    fn listed(&mut self, room: &str, list: &str) {
+        let there: BTreeSet<_> = list.split(',').map(fold).collect();
+        let Some(stay) = self.stays.get_mut(room) else {
+            return;
+        };
+        if let Some((name, was_there)) = stay.listed(there)
+            && !self.is_shared
+        {
+            self.doubt = Some(format!(
+                "the members of {room} are {list:?}, but {name} was there: {was_there}"
+            ));
+        }
+    }
+
+    fn sees_topic(&mut self, room: &str, reply: &str) {
+        let topic = reply.splitn(3, ',').nth(2);
+        if let Some(stay) = self.stays.get(room)
+            && let Some(known) = &stay.topic
+            && topic != Some(known)
+            && !self.is_shared
+        {
+            self.doubt = Some(format!("heard {reply:?}, but was told {known:?}"));
+        }
+    }
+
+    fn refused(
+        &mut self,
+        line: &str,
+        code: &str,
+        explanation: &str,
+        book: &mut Book,
+    ) -> Result<(), Wrong> {
+        if request::may_end(code) {
+            self.last_word = Some(line.to_owned());
+        }
+        if request::ends(code) {
+            self.is_over = true;
+            return Ok(());
+        }
+        if code == "not-registered" && self.name.is_some() {
+            return Err(format!("heard {line:?}, but has a name"));
+        }
         let Some(unit) = self.units.front_mut() else {
-            if self.talk_refused < self.talk.len() {
+            if self.talk_refused < self.talk.len() && request::may_refuse_talk(code) {
                 self.talk_refused += 1;
-                return;
+                return Ok(());
             }
             self.suspicion = Some(format!("heard {line:?}, but nothing was asked for"));
-            return;
+            return self.unless_it_ends(code);
         };
         let is_about_talk = match code {
             "rate-limited" => explanation.starts_with("say:") || explanation.starts_with("chat:"),
             _ => unit.refused < unit.talk.len(),
         };
-        if is_about_talk {
+        if is_about_talk && request::may_refuse_talk(code) {
             unit.refused += 1;
             // With several there is no telling which.
             if unit.talk.len() == 1 {
                 self.refusal = Some(unit.talk[0]);
             }
-            return;
+            return Ok(());
         }
-        if unit.request == Request::Ping && code != "rate-limited" {
-            self.suspicion = Some(format!("heard {line:?} in answer to a ping"));
+        if is_about_talk || !unit.request.may_be_refused(code) {
+            let request = &unit.request;
+            self.suspicion = Some(format!("heard {line:?} in answer to {request:?}"));
+            return self.unless_it_ends(code);
         }
-        self.units.pop_front();
+        if let Some(Unit {
+            request: Request::Register(name),
+            ..
+        }) = self.units.pop_front()
+        {
+            book.answered(self.who, &name, false);
+        }
+        Ok(())
+    }
+
+    /// What it suspects is wrong, unless the connection may end with an error of this `code`.
+    fn unless_it_ends(&mut self, code: &str) -> Result<(), Wrong> {
+        match request::may_end(code) {
+            true => Ok(()),
+            false => self.suspicion.take().map_or(Ok(()), Err),
+        }
     }
 
     fn left(&mut self, room: &str) {
@@ -407,27 +392,23 @@ impl Witness {
         }
     }
 
-    /// `line` is about something that happens in `room`.
+    /// `line` is about something that happens in `room`: `by` does `all`.
     fn in_room(
         &mut self,
-        room: &str,
-        by: &str,
+        (room, by, all): (&str, &str, &str),
         what: Happening<'_>,
         line: &str,
-        book: &Book,
+        book: &mut Book,
     ) -> Result<(), Wrong> {
         if let Happening::Invited = what {
             return Ok(());
         }
         if !self.stays.contains_key(room) {
-            return match self.is_shared {
-                // Another device has joined.
-                true => {
-                    self.stays.insert(room.to_owned(), Stay::default());
-                    self.in_room(room, by, what, line, book)
-                }
-                false => Err(format!("heard {line:?}, without being a member")),
-            };
+            if !self.is_shared {
+                return Err(format!("heard {line:?}, without being a member"));
+            }
+            // Another device has joined.
+            self.stays.insert(room.to_owned(), Stay::default());
         }
         match what {
             Happening::Said(text) => {
@@ -438,38 +419,84 @@ impl Witness {
                 }
                 let heard = self.rooms.entry(room.to_owned()).or_default();
                 heard.push(Entry::Message(id));
-                self.is_there(room, by, true, line)
+                self.is_there(room, by, line)
             }
-            Happening::Joined => self.comes(room, by, line),
+            Happening::Joined => {
+                self.is_not_there(room, by, line)?;
+                self.stay(room).comes(by);
+                Ok(())
+            }
             Happening::Left => self.goes(room, by, line),
             Happening::PutOut(name) => {
                 let name = fold(name);
+                self.may_do(room, by, all, Some(&name))?;
                 if Some(&name) == self.name.as_ref() {
                     self.left(room);
                     return Ok(());
                 }
                 self.goes(room, &name, line)
             }
-            Happening::Role(name) => self.is_there(room, &fold(name), true, line),
-            Happening::Changed => self.is_there(room, by, true, line),
+            Happening::Role(name, role) => {
+                let name = fold(name);
+                self.may_do(room, by, all, None)?;
+                self.is_there(room, &name, line)?;
+                self.stay(room).has_role(&name, role);
+                Ok(())
+            }
+            Happening::Topic(topic) => {
+                self.may_do(room, by, all, None)?;
+                self.stay(room).topic = Some(topic.to_owned());
+                self.is_there(room, by, line)
+            }
+            Happening::InviteOnly(on) => {
+                self.may_do(room, by, all, None)?;
+                self.stay(room).is_invite_only = Some(on);
+                self.is_there(room, by, line)
+            }
             Happening::Invited => Ok(()),
         }
     }
 
-    /// Which message `text` is, if whoever is called `by` can have said it, and it has not been heard before.
-    fn message(&mut self, by: &str, text: &str, book: &Book) -> Result<Id, Wrong> {
-        let id = super::line::id(text);
-        let said = id.and_then(|id| Some((id, book.messages.get(id as usize)?)));
-        let Some((id, _)) = said.filter(|(_, message)| book.may_be(message.by, by)) else {
+    fn stay(&mut self, room: &str) -> &mut Stay {
+        self.stays.entry(room.to_owned()).or_default()
+    }
+
+    /// Checks that `by` may do `all` in `room`, to `whom`, as far as the roles are known.
+    fn may_do(&mut self, room: &str, by: &str, all: &str, whom: Option<&str>) -> Result<(), Wrong> {
+        if self.is_shared {
+            return Ok(());
+        }
+        let who = self.who;
+        let stay = self.stay(room);
+        let Some(role) = stay.role(by) else {
+            return Ok(());
+        };
+        let what = all.split(' ').next().unwrap_or_default();
+        let other = whom.and_then(|whom| stay.role(whom));
+        match role >= request::needed(what) && other.is_none_or(|other| other < role) {
+            true => Ok(()),
+            false => Err(format!(
+                "{who} sees {by}, a {role}, do {all:?} in {room}, to a {other:?}"
+            )),
+        }
+    }
+
+    /// Which message `text` is, if whoever is called `by` can have said it, and it is heard once and in order.
+    fn message(&mut self, by: &str, text: &str, book: &mut Book) -> Result<Id, Wrong> {
+        let Some((id, message)) = book.said(by, text) else {
             return Err(format!("{by} says {text:?}, which they have not said"));
         };
         if !self.ids.insert(id) {
             return Err(format!("heard {text:?} of {by} twice"));
         }
+        if !self.clock.hears(id, message) {
+            return Err(format!("heard {text:?} of {by} after what comes after it"));
+        }
+        book.heard(self.who, id);
         Ok(id)
     }
 
-    fn direct(&mut self, from: &str, text: &str, book: &Book) -> Result<(), Wrong> {
+    fn direct(&mut self, from: &str, text: &str, book: &mut Book) -> Result<(), Wrong> {
         let id = self.message(from, text, book)?;
         let message = &book.messages[id as usize];
         match &message.to {
@@ -484,18 +511,31 @@ impl Witness {
         Ok(())
     }
 
-    /// Checks that `name` is in `room`, or not, as far as that is known; from now on it is.
-    fn is_there(&mut self, room: &str, name: &str, there: bool, line: &str) -> Result<(), Wrong> {
+    /// Checks that `name` is in `room`, as far as that is known; from now on it is known.
+    fn is_there(&mut self, room: &str, name: &str, line: &str) -> Result<(), Wrong> {
+        self.was_there(room, name, true, line)?;
+        if name != "*" {
+            self.stay(room).is_there(name);
+        }
+        Ok(())
+    }
+
+    fn is_not_there(&mut self, room: &str, name: &str, line: &str) -> Result<(), Wrong> {
+        self.was_there(room, name, false, line)
+    }
+
+    /// Checks that `name` was in `room`, as far as that is known; from now on it is not.
+    fn goes(&mut self, room: &str, name: &str, line: &str) -> Result<(), Wrong> {
+        self.was_there(room, name, true, line)?;
+        self.stay(room).goes(name);
+        Ok(())
+    }
+
+    fn was_there(&mut self, room: &str, name: &str, there: bool, line: &str) -> Result<(), Wrong> {
         if name == "*" || self.is_shared {
             return Ok(());
         }
-        let stay = self.stays.entry(room.to_owned()).or_default();
-        let known = match stay.is_complete {
-            true => Some(stay.known.get(name).copied().unwrap_or(false)),
-            false => stay.known.get(name).copied(),
-        };
-        stay.known.insert(name.to_owned(), there);
-        match known {
+        match self.stay(room).has(name) {
             Some(known) if known != there => {
                 Err(format!("heard {line:?}, but {name} was there: {known}"))
             }
@@ -503,29 +543,10 @@ impl Witness {
         }
     }
 
-    fn comes(&mut self, room: &str, name: &str, line: &str) -> Result<(), Wrong> {
-        self.is_there(room, name, false, line)?;
-        self.knows_in(room, name, true);
-        Ok(())
-    }
-
-    fn goes(&mut self, room: &str, name: &str, line: &str) -> Result<(), Wrong> {
-        self.is_there(room, name, true, line)?;
-        self.knows_in(room, name, false);
-        Ok(())
-    }
-
-    fn knows_in(&mut self, room: &str, name: &str, there: bool) {
-        if let Some(stay) = self.stays.get_mut(room) {
-            stay.known.insert(name.to_owned(), there);
-        }
-    }
-
     /// Whether `name` shares a room with it, as far as it knows.
     fn knows(&mut self, name: &str, line: &str) -> Result<(), Wrong> {
         let mut stays = self.stays.values();
-        let may_share =
-            stays.any(|stay| stay.known.get(name).copied().unwrap_or(!stay.is_complete));
+        let may_share = stays.any(|stay| stay.has(name).unwrap_or(true));
         match may_share || self.is_shared {
             true => Ok(()),
             false => Err(format!("heard {line:?}, but shares no room with {name}")),
@@ -539,32 +560,16 @@ impl Witness {
     }
 
     fn is_renamed(&mut self, old: &str, new: &str) {
-        if old == new {
-            return;
-        }
         for stay in self.stays.values_mut() {
-            match stay.known.insert(old.to_owned(), false) {
-                Some(was_there) => {
-                    stay.known.insert(new.to_owned(), was_there);
-                }
-                None if stay.is_complete => {}
-                None => {
-                    stay.known.remove(new);
-                }
-            }
+            stay.is_renamed(old, new);
         }
     }
 
     fn has_quit(&mut self, name: &str) -> Result<(), Wrong> {
         self.knows(name, &format!("{name} quit"))?;
         for stay in self.stays.values_mut() {
-            stay.known.insert(name.to_owned(), false);
+            stay.goes(name);
         }
         Ok(())
     }
-}
-
-/// A name as it is compared. The names of a simulation are of plain letters.
-pub(super) fn fold(name: impl AsRef<str>) -> String {
-    name.as_ref().to_ascii_lowercase()
 }

@@ -7,8 +7,10 @@ use std::{
 };
 
 use super::{
+    book::Book,
     client, order,
-    witness::{Book, Request, Witness, Wrong},
+    request::Request,
+    witness::{Witness, Wrong},
 };
 
 /// All witnesses, and what they have in common.
@@ -67,15 +69,18 @@ impl World {
     /// `who` hears something.
     pub(super) fn hears(&mut self, who: usize, heard: &client::Heard<'_>, at: Duration) {
         let result = match heard {
-            client::Heard::Line(line) => {
+            client::Heard::Line(bytes) => {
                 self.lines += 1;
+                let Ok(line) = str::from_utf8(bytes) else {
+                    return self.is_wrong(format!("{at:?} {who}: heard {bytes:?}"));
+                };
                 (who, line, at).hash(&mut self.hasher);
                 self.note(|| format!("{at:?} {who}< {line}"));
                 self.witnesses[who].hears(line, &mut self.book)
             }
-            client::Heard::End => {
+            client::Heard::End { is_cut } => {
                 self.note(|| format!("{at:?} {who}< (end)"));
-                self.ends(who)
+                self.ends(who, *is_cut)
             }
             client::Heard::Broken => {
                 self.note(|| format!("{at:?} {who}< (broken)"));
@@ -88,8 +93,11 @@ impl World {
         }
     }
 
-    fn ends(&mut self, who: usize) -> Result<(), Wrong> {
+    fn ends(&mut self, who: usize, is_cut: bool) -> Result<(), Wrong> {
         let habits = self.habits[who];
+        if is_cut && !habits.may_end && !habits.is_unreliable {
+            return Err("cut off in the middle of a line".to_owned());
+        }
         let last_word = self.witnesses[who].last_word();
         let Some(last_word) = last_word else {
             return match habits.may_end || habits.is_unreliable {
