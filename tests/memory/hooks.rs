@@ -3,7 +3,7 @@
 use std::{
     future::pending,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 
 use chinwag::{
     Addr, Admission, Authenticator, Claim, Denied, Hub, Moment, Policy, QuitReason, RoomName,
-    Sleep, SlowReader, TakenName, UserName, Verb, Verdict, async_trait,
+    Sleep, SlowReader, TakenName, UserName, Verb, Verdict, WeakHub, async_trait,
 };
 use chinwag_testkit::VirtualRuntime;
 
@@ -550,6 +550,43 @@ fn a_policy_is_only_asked_what_it_wants_to_be() {
             ada.say("say,#a,hi").await;
             ada.hears("#a ada says hi").await;
             assert_eq!(chat.hub.stats().hook_calls, 1);
+        },
+    );
+}
+
+/// What they asked for meanwhile is not done, and gets no answer that would be of no use.
+#[test]
+fn who_is_put_out_is_told_that_and_nothing_else() {
+    #[derive(Clone, Default)]
+    struct Strict(Arc<OnceLock<WeakHub>>);
+
+    #[async_trait]
+    impl Policy for Strict {
+        fn wants(&self, moment: Moment) -> bool {
+            moment == Moment::Direct
+        }
+
+        async fn direct(&self, from: &UserName, _: &UserName, _: &str) -> Result<Verdict, Denied> {
+            let hub = self.0.get().and_then(WeakHub::upgrade).unwrap();
+            hub.kick(from.as_str(), "enough").unwrap();
+            Ok(Verdict::Allow)
+        }
+    }
+
+    Chat::run_with(
+        |_| {
+            let strict = Strict::default();
+            let hub = Hub::builder().policy(strict.clone()).build();
+            strict.0.set(hub.downgrade()).unwrap();
+            (hub, ())
+        },
+        async |chat, ()| {
+            let mut ada = chat.user("ada").await;
+            ada.ask("join,#a", "ack").await;
+            ada.say("chat,ada\nsay,#a,one\nsay,#a,two\njoin,#b\nping")
+                .await;
+            ada.hears("error,kicked,you were put out: enough").await;
+            ada.is_closed().await;
         },
     );
 }

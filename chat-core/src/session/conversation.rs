@@ -368,7 +368,7 @@ impl<W: Wire> Conversation<W> {
                 self.listing = Some(Box::new(listing));
                 self.list();
             }
-            // Somebody else has ended its user, which is about to be noticed, and told.
+            // Who is gone already is about to be told so, and nothing else.
             Err(Stop::Refused(_)) if self.mailbox().is_closed() => return Flow::PutBack,
             Err(Stop::Refused(error)) => {
                 let refusal = Event::error(Some(verb), error.code(), error.to_string());
@@ -452,7 +452,10 @@ impl<W: Wire> Conversation<W> {
         if !effects.behind.is_empty() {
             self.hold_back(effects, now);
         }
-        if let Err((error, count)) = published {
+        // Who is gone already is about to be told so, and nothing else.
+        if let Err((error, count)) = published
+            && !self.mailbox().is_closed()
+        {
             let refusal = Event::error(Some(Verb::Say), error.code(), error.to_string());
             for _ in 0..count {
                 self.reply(&refusal, now, items);
