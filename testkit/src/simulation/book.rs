@@ -67,12 +67,17 @@ impl Book {
         id
     }
 
-    /// The message that `name` says with `text`, if that can be. `Err` if it cannot.
+    /// The message that `name` says with `text`, if that can be.
     pub(super) fn said(&self, name: &str, text: &str) -> Option<(Id, &Message)> {
+        self.find(text)
+            .filter(|(_, message)| self.may_be(message.by, name))
+    }
+
+    /// The message with this text.
+    pub(super) fn find(&self, text: &str) -> Option<(Id, &Message)> {
         let id = line::id(text)?;
         let message = self.messages.get(id as usize)?;
-        let is_its = line::is_text(text, id, message.padding, self.is_rewritten);
-        (is_its && self.may_be(message.by, name)).then_some((id, message))
+        line::is_text(text, id, message.padding, self.is_rewritten).then_some((id, message))
     }
 
     /// Notes that `who` has heard a message. What they say from now on comes after it.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    book::{To, fold},
+    book::{Id, To, fold},
     client::Client,
     request::Request,
     stage::{BOTS, PERMANENT, Stage},
@@ -119,22 +119,56 @@ impl Stage {
         Ok(())
     }
 
-    /// Now that nothing goes wrong any more, everything that is said is heard: what each says to the next, and what
-    /// the program says in each room.
+    /// Now that nothing goes wrong any more, everything that is said is heard.
     async fn all_is_heard(&mut self, open: &[usize]) -> Result<(), Wrong> {
         let named: Vec<_> = {
             let world = self.world();
             let witnesses = open.iter().map(|who| &world.witnesses[*who]);
-            let named = witnesses.filter(|witness| self.is_open(witness.who) && !witness.is_shared);
+            let named = witnesses.filter(|witness| self.is_open(witness.who));
             let named = named.filter_map(|witness| Some((witness.who, witness.name.clone()?)));
             named.collect()
         };
+        let alone: Vec<_> = {
+            let world = self.world();
+            let is_alone = |who: &usize| !world.witnesses[*who].is_shared;
+            let alone = named.iter().filter(|(who, _)| is_alone(who));
+            alone.cloned().collect()
+        };
+        let mut due = self.all_say_something(&alone);
+        due.extend(self.all_rooms_are_told(&alone));
+        let told = self.all_users_are_told();
+        self.rt.sleep(Duration::from_secs(60)).await;
+        self.look()?;
+        let world = self.world();
+        for (who, id) in due {
+            if self.is_open(who) && !world.witnesses[who].has_heard(id) {
+                return Err(format!("{who} has not heard m{id}"));
+            }
+        }
+        for who in named.iter().map(|(who, _)| *who) {
+            let witness = &world.witnesses[who];
+            let heard = told.iter().filter(|id| witness.has_heard(**id)).count();
+            if self.is_open(who) && heard != 1 {
+                return Err(format!("{who} has heard {heard} of {told:?}, not one"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each says something to the next. Returns who must hear what.
+    fn all_say_something(&mut self, named: &[(usize, String)]) -> Vec<(usize, Id)> {
         let mut due = Vec::new();
         for ((who, _), (other, name)) in named.iter().zip(named.iter().cycle().skip(1)) {
             let talk = self.talk(*who, name, To::User(name.clone()), 3);
             due.push((*other, talk.0));
             self.ask(*who, vec![talk], "ping", Request::Ping);
         }
+        due
+    }
+
+    /// The program says something in each room. Returns who must hear what.
+    fn all_rooms_are_told(&mut self, named: &[(usize, String)]) -> Vec<(usize, Id)> {
+        let mut due = Vec::new();
         for room in self.hub.rooms() {
             let to = To::Room(fold(room.as_str()));
             let id = self.program_says(None, to, 3, |stage, text| {
@@ -149,14 +183,20 @@ impl Stage {
             });
             due.extend(members.map(|(who, _)| (*who, id)));
         }
-        self.rt.sleep(Duration::from_secs(60)).await;
-        self.look()?;
-        for (who, id) in due {
-            if self.is_open(who) && !self.world().witnesses[who].has_heard(id) {
-                return Err(format!("{who} has not heard m{id}"));
-            }
-        }
-        Ok(())
+        due
+    }
+
+    /// The program says something to each user. All connections of a user hear it, and nobody else.
+    fn all_users_are_told(&mut self) -> Vec<Id> {
+        let users = self.hub.users().into_iter();
+        users
+            .map(|user| {
+                let to = To::User(fold(user.as_str()));
+                self.program_says(None, to, 3, |stage, text| {
+                    stage.hub.tell(user.as_str(), text).is_ok()
+                })
+            })
+            .collect()
     }
 
     /// Checks what a member knows of `room`.

@@ -18,7 +18,10 @@ pub(super) enum Heard<'a> {
         text: &'a str,
     },
     /// What another device has sent.
-    Sent,
+    Sent {
+        to: &'a str,
+        text: &'a str,
+    },
     InRoom {
         room: &'a str,
         by: &'a str,
@@ -111,8 +114,9 @@ fn event(line: &str) -> Option<Heard<'_>> {
         });
     }
     let name = first;
-    if name == "*" && rest.starts_with("to ") {
-        return Some(Heard::Sent);
+    if let (true, Some(sent)) = (name == "*", rest.strip_prefix("to ")) {
+        let (to, text) = sent.split_once(" says ")?;
+        return Some(Heard::Sent { to, text });
     }
     if let Some(text) = rest.strip_prefix("says ") {
         return Some(Heard::Direct { from: name, text });

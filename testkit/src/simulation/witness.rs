@@ -169,12 +169,9 @@ impl Witness {
                 self.events += 1;
                 self.direct(&fold(from), text, book)
             }
-            Heard::Sent => {
+            Heard::Sent { to, text } => {
                 self.events += 1;
-                match self.is_shared {
-                    true => Ok(()),
-                    false => Err(format!("{line:?}, without another device")),
-                }
+                self.has_sent(&fold(to), text, line, book)
             }
             Heard::InRoom {
                 room,
@@ -494,6 +491,20 @@ impl Witness {
         }
         book.heard(self.who, id);
         Ok(id)
+    }
+
+    /// Another device has said `text` to somebody.
+    fn has_sent(&mut self, to: &str, text: &str, line: &str, book: &Book) -> Result<(), Wrong> {
+        let Some((id, message)) = book.find(text) else {
+            return Err(format!("heard {line:?}, which nobody has said"));
+        };
+        let is_other = |by: usize| by != self.who && book.shared.contains(&by);
+        match message.by.is_some_and(is_other) && message.to == To::User(to.to_owned()) {
+            true if !self.is_shared => Err(format!("heard {line:?}, without another device")),
+            true if self.ids.insert(id) => Ok(()),
+            true => Err(format!("heard {line:?} twice")),
+            false => Err(format!("heard {line:?}, which no other device has said")),
+        }
     }
 
     fn direct(&mut self, from: &str, text: &str, book: &mut Book) -> Result<(), Wrong> {
