@@ -17,6 +17,17 @@ impl Stage {
     pub(super) async fn step(&mut self) {
         match self.rng.u8(..100) {
             0..12 => self.come(),
+            12..15 if !self.seeds.is_empty() => {
+                let (index, name) = (self.rng.usize(..self.seeds.len()), self.any_name());
+                self.greet(index, &name);
+            }
+            15 if !self.seeds.is_empty() => {
+                let index = self.rng.usize(..self.seeds.len());
+                match self.plan.has_faults {
+                    true => self.seeds[index].1.vanish(),
+                    false => self.seeds[index].1.close(),
+                }
+            }
             12..70 => self.ask_for_something(),
             70..80 if self.plan.has_faults => self.misbehave(),
             70..90 => self.program(),
@@ -56,6 +67,10 @@ impl Stage {
         let name = format!("user{}", self.rng.usize(..most));
         match self.rng.u8(..16) {
             0 => name.to_uppercase(),
+            1 if !self.seeds.is_empty() => {
+                let (who, _) = self.seeds[self.rng.usize(..self.seeds.len())];
+                format!("old{who}")
+            }
             _ => name,
         }
     }
@@ -64,6 +79,16 @@ impl Stage {
         match self.rng.u8(..3) {
             0 => PERMANENT[self.rng.usize(..PERMANENT.len())].to_owned(),
             _ => format!("#room{}", self.rng.usize(..self.plan.rooms)),
+        }
+    }
+
+    /// A name that a client of `line` may have. Those of `seed` are not told that they are invited.
+    fn any_line_name(&mut self) -> String {
+        loop {
+            let name = self.any_name();
+            if !name.starts_with("old") {
+                return name;
+            }
         }
     }
 
@@ -82,12 +107,19 @@ impl Stage {
         if self.clients.len() >= self.plan.clients {
             return;
         }
+        let good = Link {
+            capacity: self.plan.capacity,
+            ..Link::default()
+        };
+        // A hook may rewrite what is said, and then nobody knows how long it is.
+        if !self.plan.has_hooks && self.rng.u8(..12) == 0 {
+            self.world().count("connect on seed");
+            self.connect_seed(good);
+            return;
+        }
         let link = match self.plan.has_bad_links && self.rng.bool() {
             true => self.net.any_link(),
-            false => Link {
-                capacity: self.plan.capacity,
-                ..Link::default()
-            },
+            false => good,
         };
         let Some(who) = self.connect(link) else {
             return;
@@ -102,7 +134,7 @@ impl Stage {
     }
 
     fn register(&mut self, who: usize) {
-        let name = self.any_name();
+        let name = self.any_line_name();
         if self.plan.taken_name == TakenName::Share {
             self.share(&name, who);
         }
@@ -207,10 +239,10 @@ impl Stage {
                 let line = format!("role,{room},{name},{role}");
                 (line, Request::change(&room, None))
             }
-            58 => (
-                format!("invite,{room},{name}"),
-                Request::change(&room, None),
-            ),
+            58 => {
+                let line = format!("invite,{room},{}", self.any_line_name());
+                (line, Request::change(&room, None))
+            }
             59 => {
                 let on = ["on", "off"][self.rng.usize(..2)];
                 let line = format!("invite-only,{room},{on}");
@@ -377,7 +409,7 @@ impl Stage {
                     4 => room.set_role(&name, Role::Moderator),
                     5 => room.set_invite_only(true),
                     6 => room.set_invite_only(false),
-                    _ => room.invite(&name),
+                    _ => room.invite(&self.any_line_name()),
                 };
             }
         }

@@ -36,11 +36,16 @@ pub(super) struct Book {
     names: Vec<BTreeMap<String, Standing>>,
     /// Connections that may be devices of one user. Any of them may change the name of all.
     pub(super) shared: BTreeSet<usize>,
+    /// How often clients of `seed` have greeted, by who does it, and who is greeted.
+    greetings: BTreeMap<(String, String), u64>,
     /// What each connection has said and heard, and the program.
     clocks: BTreeMap<Option<usize>, Clock>,
     /// Hooks may add something to what is said.
     pub(super) is_rewritten: bool,
 }
+
+/// All that a client of `seed` can say.
+pub(super) const GREETING: &str = "hi";
 
 /// What a name is to a connection.
 #[derive(Debug, Default)]
@@ -78,6 +83,30 @@ impl Book {
         let id = line::id(text)?;
         let message = self.messages.get(id as usize)?;
         line::is_text(text, id, message.padding, self.is_rewritten).then_some((id, message))
+    }
+
+    /// How long the text is that `heard` begins with, if it is there to its end, and no hook has rewritten it.
+    pub(super) fn length(&self, heard: &str) -> Option<usize> {
+        if heard.starts_with(GREETING) {
+            return Some(GREETING.len());
+        }
+        let (number, _) = heard.split_once(' ')?;
+        let message = self.messages.get(line::id(number)? as usize)?;
+        let length = number.len() + 1 + message.padding;
+        heard.is_char_boundary(length).then_some(length)
+    }
+
+    /// Notes that `from` greets `to`.
+    pub(super) fn greets(&mut self, from: &str, to: &str) {
+        let greeting = (fold(from), fold(to));
+        *self.greetings.entry(greeting).or_default() += 1;
+    }
+
+    /// How often `from` has greeted `who`.
+    pub(super) fn greeted(&self, from: &str, who: usize) -> u64 {
+        let all = self.greetings.iter();
+        let those = all.filter(|((by, to), _)| by == from && self.may_be(Some(who), to));
+        those.map(|(_, count)| count).sum()
     }
 
     /// Notes that `who` has heard a message. What they say from now on comes after it.

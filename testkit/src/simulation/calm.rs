@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     book::{Id, To, fold},
-    client::Client,
     request::Request,
     stage::{BOTS, PERMANENT, Stage},
     stay::Stay,
@@ -72,7 +71,8 @@ impl Stage {
     }
 
     fn is_open(&self, who: usize) -> bool {
-        self.client(who).is_some_and(Client::is_open)
+        let mut all = self.clients.iter().chain(&self.seeds);
+        all.any(|(other, client)| *other == who && client.is_open())
     }
 
     fn is_answered(&self, who: usize) -> Result<(), Wrong> {
@@ -123,20 +123,24 @@ impl Stage {
     async fn all_is_heard(&mut self, open: &[usize]) -> Result<(), Wrong> {
         let named: Vec<_> = {
             let world = self.world();
-            let witnesses = open.iter().map(|who| &world.witnesses[*who]);
+            let seeds = self.seeds.iter().map(|(who, _)| who);
+            let witnesses = open.iter().chain(seeds);
+            let witnesses = witnesses.map(|who| &world.witnesses[*who]);
             let named = witnesses.filter(|witness| self.is_open(witness.who));
             let named = named.filter_map(|witness| Some((witness.who, witness.name.clone()?)));
             named.collect()
         };
         let alone: Vec<_> = {
             let world = self.world();
-            let is_alone = |who: &usize| !world.witnesses[*who].is_shared;
+            let is_alone =
+                |who: &usize| !world.witnesses[*who].is_shared && !world.seeds.contains_key(who);
             let alone = named.iter().filter(|(who, _)| is_alone(who));
             alone.cloned().collect()
         };
         let mut due = self.all_say_something(&alone);
         due.extend(self.all_rooms_are_told(&alone));
         let told = self.all_users_are_told();
+        let greeted = self.all_seeds_greet(&alone);
         self.rt.sleep(Duration::from_secs(60)).await;
         self.look()?;
         let world = self.world();
@@ -150,6 +154,16 @@ impl Stage {
             let heard = told.iter().filter(|id| witness.has_heard(**id)).count();
             if self.is_open(who) && heard != 1 {
                 return Err(format!("{who} has heard {heard} of {told:?}, not one"));
+            }
+        }
+        for (who, by, before) in greeted {
+            if self.is_open(who) && world.witnesses[who].greetings(&by) != before + 1 {
+                return Err(format!("{who} has not heard {by}"));
+            }
+        }
+        for (who, _) in &self.seeds {
+            if !world.seeds[who].has_read_all() {
+                return Err(format!("{who} has read the beginning of something"));
             }
         }
         Ok(())
@@ -182,6 +196,23 @@ impl Stage {
                 stay.is_some_and(|stay| stay.has(name) == Some(true))
             });
             due.extend(members.map(|(who, _)| (*who, id)));
+        }
+        due
+    }
+
+    /// Each client of `seed` greets somebody. Returns who must hear it, of whom, and how often they had before.
+    fn all_seeds_greet(&mut self, named: &[(usize, String)]) -> Vec<(usize, String, u64)> {
+        let mut due = Vec::new();
+        for (index, (who, name)) in (0..self.seeds.len()).zip(named.iter().cycle()) {
+            let by = format!("old{}", self.seeds[index].0);
+            let world = self.world();
+            let is_registered = world.seeds[&self.seeds[index].0].is_registered();
+            let before = world.witnesses[*who].greetings(&by);
+            drop(world);
+            self.greet(index, name);
+            if is_registered {
+                due.push((*who, by, before));
+            }
         }
         due
     }
@@ -269,6 +300,9 @@ impl Stage {
     }
 
     pub(super) async fn everybody_leaves(&mut self) -> Result<(), Wrong> {
+        for (_, client) in self.seeds.drain(..) {
+            client.close();
+        }
         for (who, client) in self.clients.clone() {
             match self.rng.u8(..3) {
                 0 if client.can_ask() => self.ask(who, Vec::new(), "quit", Request::Quit),

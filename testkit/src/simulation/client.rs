@@ -24,6 +24,8 @@ struct State {
     is_closing: bool,
     is_closed: bool,
     is_reading: bool,
+    /// What it reads has lines.
+    has_lines: bool,
     unread: Vec<u8>,
     task: Option<Waker>,
 }
@@ -32,6 +34,8 @@ struct State {
 pub(super) enum Heard<'a> {
     /// Without its end.
     Line(&'a [u8]),
+    /// What one read brings, where there are no lines.
+    Bytes(&'a [u8]),
     /// The server has closed its end; everything before it was heard, and perhaps the beginning of a line.
     End { is_cut: bool },
     /// The connection is broken.
@@ -39,13 +43,14 @@ pub(super) enum Heard<'a> {
 }
 
 impl Client {
-    pub(super) fn new(io: MemoryStream) -> Self {
+    pub(super) fn new(io: MemoryStream, has_lines: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
             io: Some(io),
             unsent: VecDeque::new(),
             is_closing: false,
             is_closed: false,
             is_reading: true,
+            has_lines,
             unread: Vec::new(),
             task: None,
         })))
@@ -165,8 +170,13 @@ impl State {
                         return Poll::Ready(());
                     }
                     Poll::Ready(Ok(count)) => {
-                        self.unread.extend_from_slice(&buf[..count]);
-                        self.lines(hears);
+                        match self.has_lines {
+                            true => {
+                                self.unread.extend_from_slice(&buf[..count]);
+                                self.lines(hears);
+                            }
+                            false => hears(Heard::Bytes(&buf[..count])),
+                        }
                         moved = true;
                     }
                     Poll::Ready(Err(_)) => {

@@ -137,7 +137,7 @@ fn without_gaps(heard: &[(usize, &[Entry])]) -> Result<(), Wrong> {
 /// Nothing is missing between two messages of one sender that was certainly taken.
 fn directs_without_gaps(witness: &Witness, book: &Book) -> Result<(), Wrong> {
     let who = witness.who;
-    let (Some(name), 0) = (&witness.name, witness.renames) else {
+    let (Some(name), 0, false) = (&witness.name, witness.renames, witness.may_miss) else {
         return Ok(());
     };
     // Whoever else has asked for the name may have had it meanwhile.

@@ -7,16 +7,19 @@ use std::{
     time::Duration,
 };
 
-use chinwag_core::{Hub, Runtime, Server, ServerHandle, wire::Line};
+use chinwag_core::{
+    Hub, Runtime, Server, ServerHandle,
+    wire::{Line, Seed},
+};
 use fastrand::Rng;
 use futures::{FutureExt, StreamExt};
 
 use super::{
-    book::fold, bot::Bot, client::Client, hooks::Hooks, plan::Plan, request::Request,
+    book::fold, bot::Bot, client::Client, hooks::Hooks, plan::Plan, request::Request, seed,
     witness::Wrong, world::World,
 };
 use crate::{
-    net::{Link, MemoryNet},
+    net::{Link, MemoryNet, MemoryStream},
     runtime::VirtualRuntime,
 };
 
@@ -31,6 +34,8 @@ pub(super) struct Stage {
     world: Arc<Mutex<World>>,
     /// The clients, by their numbers among the witnesses.
     pub(super) clients: Vec<(usize, Client)>,
+    /// The clients of `seed`, in the same way.
+    pub(super) seeds: Vec<(usize, Client)>,
     /// Clients that have sent half a line.
     pub(super) unfinished: BTreeSet<usize>,
     pub(super) server: Option<ServerHandle>,
@@ -68,6 +73,7 @@ impl Stage {
             plan,
             world: Arc::new(Mutex::new(world)),
             clients: Vec::new(),
+            seeds: Vec::new(),
             unfinished: BTreeSet::new(),
             server: None,
             bots: Vec::new(),
@@ -120,7 +126,9 @@ impl Stage {
     /// Starts a server for the hub.
     pub(super) fn serve(&mut self) {
         let listener = self.net.listen("line");
-        let server = Server::new(self.hub.clone()).listen(listener, Line::default());
+        let server = Server::new(self.hub.clone())
+            .listen(listener, Line::default())
+            .listen(self.net.listen("seed"), Seed::default());
         self.server = Some(server.handle());
         let running = server.run(self.rt.clone());
         self.rt
@@ -151,7 +159,32 @@ impl Stage {
     pub(super) fn connect(&mut self, link: Link) -> Option<usize> {
         let io = self.net.try_connect("line", link).ok()?;
         let who = self.world().witness();
-        let client = Client::new(io);
+        let client = self.pump(who, io, true);
+        self.clients.push((who, client));
+        Some(who)
+    }
+
+    /// A new client of `seed`, with a name of its own, since an error would end all that can be said of what it
+    /// reads. `None` if nobody listens.
+    pub(super) fn connect_seed(&mut self, link: Link) -> Option<usize> {
+        let io = self.net.try_connect("seed", link).ok()?;
+        let mut world = self.world();
+        let who = world.witness();
+        let name = format!("old{who}");
+        world.book.asks(who, &name);
+        world.seeds.insert(who, seed::Seed::new(&name));
+        // It has no words for the end, and for what is missing.
+        world.habits[who].may_end = true;
+        world.witnesses[who].may_miss = true;
+        drop(world);
+        let client = self.pump(who, io, false);
+        client.send(format!("register,{name}").as_bytes());
+        self.seeds.push((who, client));
+        Some(who)
+    }
+
+    fn pump(&self, who: usize, io: MemoryStream, has_lines: bool) -> Client {
+        let client = Client::new(io, has_lines);
         let (task, world, rt) = (client.clone(), self.world.clone(), self.rt.clone());
         let pumping = async move {
             poll_fn(|cx| {
@@ -163,13 +196,26 @@ impl Stage {
             .await;
         };
         self.rt.spawn(pumping).expect("a task");
-        self.clients.push((who, client));
-        Some(who)
+        client
     }
 
+    /// A client of `line`.
     pub(super) fn client(&self, who: usize) -> Option<&Client> {
         let found = self.clients.iter().find(|(other, _)| *other == who);
         found.map(|(_, client)| client)
+    }
+
+    /// Lets the `seed` client at `index` greet `to`, if what it said before is gone: two requests may be read as one.
+    pub(super) fn greet(&mut self, index: usize, to: &str) {
+        let (who, client) = &self.seeds[index];
+        let mut world = self.world();
+        let (name, is_registered) = (format!("old{who}"), world.seeds[who].is_registered());
+        if is_registered && client.can_ask() && client.unsent() == 0 {
+            world.book.greets(&name, to);
+            world.note(|| format!("{who}> chat,{to}"));
+            world.count("greet");
+            client.send(format!("chat,{to}").as_bytes());
+        }
     }
 
     /// Sends what `who` says.
@@ -234,6 +280,7 @@ impl Stage {
     /// Checks what can be checked at any time.
     pub(super) fn look(&mut self) -> Result<(), Wrong> {
         self.clients.retain(|(_, client)| client.is_open());
+        self.seeds.retain(|(_, client)| client.is_open());
         self.world().look()?;
         let stats = self.hub.stats();
         let mailboxes = stats.connections + self.bots.len();

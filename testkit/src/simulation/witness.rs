@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    book::{Book, Clock, Id, To, fold},
+    book::{Book, Clock, GREETING, Id, To, fold},
     line::{Happening, Heard, parse},
     request::{self, Request},
     stay::Stay,
@@ -46,6 +46,8 @@ pub(super) struct Witness {
     pub(super) rooms: BTreeMap<String, Vec<Entry>>,
     pub(super) directs: BTreeMap<Option<usize>, Vec<Entry>>,
     ids: BTreeSet<Id>,
+    /// How often clients of `seed` have greeted it.
+    greeted: BTreeMap<String, u64>,
     /// What comes before that which it hears next.
     clock: Clock,
     /// It has been told that it ends, or something that says so if nothing follows.
@@ -66,6 +68,8 @@ pub(super) struct Witness {
     /// How many it was told to have missed.
     pub(super) missed: u64,
     pub(super) renames: usize,
+    /// It is not told where something is missing.
+    pub(super) may_miss: bool,
 }
 
 /// What is wrong.
@@ -165,10 +169,7 @@ impl Witness {
                 self.has_missed();
                 Ok(())
             }
-            Heard::Direct { from, text } => {
-                self.events += 1;
-                self.direct(&fold(from), text, book)
-            }
+            Heard::Direct { from, text } => self.hears_from(from, text, book),
             Heard::Sent { to, text } => {
                 self.events += 1;
                 self.has_sent(&fold(to), text, line, book)
@@ -505,6 +506,33 @@ impl Witness {
             true => Err(format!("heard {line:?} twice")),
             false => Err(format!("heard {line:?}, which no other device has said")),
         }
+    }
+
+    /// `from` says `text` to it.
+    pub(super) fn hears_from(
+        &mut self,
+        from: &str,
+        text: &str,
+        book: &mut Book,
+    ) -> Result<(), Wrong> {
+        self.events += 1;
+        let from = fold(from);
+        if text != GREETING {
+            return self.direct(&from, text, book);
+        }
+        let greeted = self.greeted.entry(from.clone()).or_default();
+        *greeted += 1;
+        match *greeted <= book.greeted(&from, self.who) {
+            true => Ok(()),
+            false => Err(format!(
+                "{from} greets it {greeted} times, which is too often"
+            )),
+        }
+    }
+
+    /// How often `from`, a client of `seed`, has greeted it.
+    pub(super) fn greetings(&self, from: &str) -> u64 {
+        self.greeted.get(from).copied().unwrap_or_default()
     }
 
     fn direct(&mut self, from: &str, text: &str, book: &mut Book) -> Result<(), Wrong> {

@@ -10,6 +10,7 @@ use super::{
     book::Book,
     client, order,
     request::Request,
+    seed::Seed,
     witness::{Witness, Wrong},
 };
 
@@ -19,6 +20,8 @@ pub(super) struct World {
     pub(super) witnesses: Vec<Witness>,
     pub(super) habits: Vec<Habits>,
     pub(super) book: Book,
+    /// Those of the witnesses who are clients of `seed`.
+    pub(super) seeds: BTreeMap<usize, Seed>,
     /// The first thing that was wrong.
     wrong: Option<Wrong>,
     pub(super) lines: u64,
@@ -77,6 +80,14 @@ impl World {
                 (who, line, at).hash(&mut self.hasher);
                 self.note(|| format!("{at:?} {who}< {line}"));
                 self.witnesses[who].hears(line, &mut self.book)
+            }
+            client::Heard::Bytes(bytes) => {
+                self.note(|| format!("{at:?} {who}< {}", bytes.escape_ascii()));
+                (who, bytes, at).hash(&mut self.hasher);
+                match self.seeds.get_mut(&who) {
+                    Some(seed) => seed.hears(bytes, &mut self.witnesses[who], &mut self.book),
+                    None => Ok(()),
+                }
             }
             client::Heard::End { is_cut } => {
                 self.note(|| format!("{at:?} {who}< (end)"));
