@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chinwag::{Event, Hub, Limits, LocalUser, SlowReader};
+use chinwag::{Event, Hub, Limits, LocalUser, SlowReader, Timeouts};
 use chinwag_testkit::Link;
 use futures::{FutureExt, StreamExt};
 
@@ -19,6 +19,14 @@ fn narrow() -> Link {
 fn hub(policy: SlowReader) -> Hub {
     let limits = Limits::builder().mailbox_bytes(64 * 1024).build().unwrap();
     crate::unthrottled_with(|hub| hub.limits(limits).slow_reader(policy))
+}
+
+fn patience() -> Duration {
+    Timeouts::default().patience()
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
 }
 
 /// What has arrived for an in-process user, and how much was missed where.
@@ -156,7 +164,11 @@ fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
                         }
                     }
                 };
+                let from = chat.rt.elapsed();
                 futures::join!(talk, listen);
+                // Nothing takes time here but waiting. What has just filled its socket may be slow only.
+                let took = chat.rt.elapsed() - from;
+                assert!(took <= 10 * patience() + seconds(0.001), "{took:?}");
                 let stats = chat.hub.stats();
                 assert!(stats.queue_bytes <= 64 * 1024, "{}", stats.queue_bytes);
                 if policy == SlowReader::Disconnect {
@@ -187,6 +199,41 @@ fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
                 }
                 assert_eq!((next, runs), (COUNT as u64, 1));
                 talk_again(&mut talker, &mut stuck, &mut healthy).await;
+            },
+        );
+    }
+}
+
+/// Who has read nothing for a while costs those in the room patience, once.
+#[test]
+fn a_reader_that_has_been_stuck_for_long_costs_patience_once() {
+    for policy in [
+        SlowReader::Disconnect,
+        SlowReader::DropOldest,
+        SlowReader::DropNewest,
+    ] {
+        Chat::run(
+            || hub(policy),
+            async |chat| {
+                let mut talker = in_room(chat.line(), "talker").await;
+                let mut stuck = in_room(chat.line_over(narrow()), "stuck").await;
+                talker.hears("#a stuck joined").await;
+                talk(&mut talker, 300).await;
+                chat.rt.sleep(seconds(1.0)).await;
+                let from = chat.rt.elapsed();
+                for i in 0..3000 {
+                    talker.say(&format!("say,#a,{i}")).await;
+                    let line = talker.line().await;
+                    if line == "stuck quit slow" {
+                        talker.hears(&format!("#a talker says {i}")).await;
+                    }
+                }
+                let took = chat.rt.elapsed() - from;
+                assert!(took <= patience() + seconds(0.001), "{took:?}");
+                assert!(took > seconds(0.0), "nobody was waited for");
+                if policy == SlowReader::Disconnect {
+                    stuck.rest().await;
+                }
             },
         );
     }
