@@ -92,11 +92,12 @@ use waiters::{News, Waiter, Waiters};
 /// does not say what an error answers, such a request after a message has a `ping` before it, whose answer
 /// is not shown: what is refused before it was the message.
 ///
-/// # Dropping a future
+/// # Cancellation
 ///
-/// A line is queued whole, or not at all. If the future of a request is dropped before its line was
-/// queued, nothing is sent. After that the line is sent all the same, as soon as anybody waits on this
-/// client, and its reply is thrown away when it comes; other requests get their own replies.
+/// A line is queued whole, or not at all, at the first poll at which there is room for it. If the future of a
+/// request is dropped before, it is as if it was never started. After that it is as if it had completed: the line
+/// is sent all the same, as soon as anybody waits on this client, and its reply is thrown away when it comes;
+/// other requests get their own replies.
 pub struct Client<Io>(Arc<Shared<Io>>);
 
 struct Shared<Io> {
@@ -331,7 +332,11 @@ pub struct Inbox<Io> {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Inbox<Io> {
-    /// The next event; `None` when the server has closed the connection. Dropping the future loses none.
+    /// The next event; `None` when the server has closed the connection.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses no event: it is as if it was never started.
     ///
     /// # Errors
     ///

@@ -27,7 +27,9 @@ pub trait Listener: Send + 'static {
 
     /// Waits for the next connection.
     ///
-    /// Dropping the future loses no connection.
+    /// # Cancellation
+    ///
+    /// Dropping the future must lose no connection: it is as if it was never started.
     ///
     /// # Errors
     ///

@@ -139,6 +139,10 @@ impl<R: Runtime> Server<R> {
     /// Serves until [`ServerHandle::shut_down`] or [`Hub::close`] is called; see
     /// [`run_until`](Self::run_until).
     ///
+    /// # Cancellation
+    ///
+    /// That of [`run_until`](Self::run_until).
+    ///
     /// # Errors
     ///
     /// Those of [`run_until`](Self::run_until).
@@ -157,7 +161,11 @@ impl<R: Runtime> Server<R> {
     /// [`Timeouts::shutdown`](crate::Timeouts::shutdown) loses the rest, which is logged; their tasks get
     /// half a second more to end.
     ///
-    /// Dropping the future closes the listeners and every connection at once.
+    /// # Cancellation
+    ///
+    /// Dropping the future closes the listeners and every connection at once, without a good-bye. When their tasks
+    /// have had a turn it is as if it had completed: no connection, name or room is left of it, nor a hook at work.
+    /// One that was never polled closes its listeners too.
     ///
     /// # Errors
     ///

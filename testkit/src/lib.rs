@@ -14,11 +14,13 @@
 )]
 
 pub mod conformance;
+mod cut;
 mod net;
 mod peer;
 mod runtime;
 pub mod simulation;
 
+pub use cut::{Cut, dropped_at};
 pub use net::{Link, MemoryListener, MemoryNet, MemoryStream};
 pub use peer::Peer;
 pub use runtime::{VirtualRuntime, VirtualSleep};

@@ -49,7 +49,8 @@ impl Chat {
         }
     }
 
-    fn run_once<F: Future<Output = ()>>(
+    /// Runs `test` once, in the order of `rt`, which was made from `seed`.
+    pub(crate) fn run_once<F: Future<Output = ()>>(
         seed: u64,
         rt: VirtualRuntime,
         hub: Hub,

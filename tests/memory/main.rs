@@ -9,6 +9,7 @@
 
 use chinwag::{Hub, HubBuilder};
 
+mod cancellation;
 mod chat;
 mod faults;
 mod hooks;

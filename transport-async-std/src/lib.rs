@@ -52,8 +52,11 @@ pub type UnixListener = sockets::UnixListener<AsyncStdRuntime>;
 
 /// Connects a [`Client`] to a server's `line` listener.
 ///
-/// It has no time limit of its own; wrap it in `async_std::future::timeout` for one. Dropping the future
-/// drops the connection.
+/// It has no time limit of its own; wrap it in `async_std::future::timeout` for one.
+///
+/// # Cancellation
+///
+/// Dropping the future drops the connection; nothing is left of it.
 ///
 /// # Errors
 ///
@@ -65,6 +68,10 @@ pub async fn connect(target: impl Into<Target>) -> Result<Client<AsyncStdIo<TcpS
 /// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
 ///
 /// Like [`connect`], it has no time limit of its own.
+///
+/// # Cancellation
+///
+/// That of [`connect`].
 ///
 /// # Errors
 ///

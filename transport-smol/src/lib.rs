@@ -38,8 +38,11 @@ pub type UnixListener = sockets::UnixListener<SmolRuntime>;
 
 /// Connects a [`Client`] to a server's `line` listener.
 ///
-/// It has no time limit of its own; race it against a `smol::Timer` for one. Dropping the future
-/// drops the connection.
+/// It has no time limit of its own; race it against a `smol::Timer` for one.
+///
+/// # Cancellation
+///
+/// Dropping the future drops the connection; nothing is left of it.
 ///
 /// # Errors
 ///
@@ -51,6 +54,10 @@ pub async fn connect(target: impl Into<Target>) -> Result<Client<SmolIo<TcpStrea
 /// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
 ///
 /// Like [`connect`], it has no time limit of its own.
+///
+/// # Cancellation
+///
+/// That of [`connect`].
 ///
 /// # Errors
 ///

@@ -48,7 +48,11 @@ pub type UnixListener = sockets::UnixListener<ThreadRuntime>;
 
 /// Connects a [`Client`] to a server's `line` listener.
 ///
-/// It has no time limit of its own. Dropping the future drops the connection.
+/// It has no time limit of its own.
+///
+/// # Cancellation
+///
+/// Dropping the future drops the connection; nothing is left of it.
 ///
 /// # Errors
 ///
@@ -60,6 +64,10 @@ pub async fn connect(target: impl Into<Target>) -> Result<Client<ThreadIo<TcpStr
 /// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
 ///
 /// Like [`connect`], it has no time limit of its own.
+///
+/// # Cancellation
+///
+/// That of [`connect`].
 ///
 /// # Errors
 ///

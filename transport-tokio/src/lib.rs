@@ -39,8 +39,11 @@ pub type UnixListener = sockets::UnixListener<TokioRuntime>;
 
 /// Connects a [`Client`] to a server's `line` listener.
 ///
-/// It has no time limit of its own; wrap it in `tokio::time::timeout` for one. Dropping the future
-/// drops the connection.
+/// It has no time limit of its own; wrap it in `tokio::time::timeout` for one.
+///
+/// # Cancellation
+///
+/// Dropping the future drops the connection; nothing is left of it.
 ///
 /// # Errors
 ///
@@ -52,6 +55,10 @@ pub async fn connect(target: impl Into<Target>) -> Result<Client<TokioSocket<Tcp
 /// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
 ///
 /// Like [`connect`], it has no time limit of its own.
+///
+/// # Cancellation
+///
+/// That of [`connect`].
 ///
 /// # Errors
 ///

@@ -15,6 +15,10 @@ use super::Received;
 impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     /// Takes `name`, or exchanges the name that one has for it.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// [`ClientError::Refused`] if the server does not grant it: `name-taken`, `bad-name`, `banned` (from
@@ -29,6 +33,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     /// As [`register`](Self::register), with a `secret` that proves that the name is one's own. The
     /// protocol does not hide it from those who can read the connection.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// As [`register`](Self::register), and [`ClientError::BadText`].
@@ -41,6 +49,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// The names of everyone who has one, in the order in which they were registered.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// As [`ping`](Self::ping).
@@ -51,6 +63,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// The names of all rooms, in the order in which they were made.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// As [`ping`](Self::ping).
@@ -60,6 +76,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     }
 
     /// The names of the members of `room`, in the order in which they joined.
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///
@@ -78,6 +98,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     /// While the server takes nothing in, this waits; a server may do so until it is read from, that is
     /// until somebody takes from a full inbox.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// [`ClientError::BadName`], [`ClientError::BadText`] or [`ClientError::LineTooLong`], and nothing
@@ -91,6 +115,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     /// Says `text` in `room`, of which one must be a member.
     ///
     /// All members receive it, oneself included. Otherwise it is as [`send`](Self::send).
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///
@@ -108,6 +136,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     ///
     /// [`Inbox`]: super::Inbox
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// [`ClientError::Refused`]: `bad-name`, `banned`, `invite-only`, `denied`, `unavailable` or `full`;
@@ -120,6 +152,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// Is a member of `room` no longer.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// [`ClientError::Refused`]: `no-such-room` or `not-a-member`. Otherwise as [`join`](Self::join).
@@ -130,6 +166,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     }
 
     /// The topic of `room`; empty if it has none.
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///
@@ -146,6 +186,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     /// Gives `room` a topic, or takes it away if `text` is empty. All members are told, oneself included,
     /// before this completes.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// [`ClientError::Refused`] also as `needs-role`; [`ClientError::BadText`]. Otherwise as
@@ -158,6 +202,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     }
 
     /// Puts the member `name` out of `room`.
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///
@@ -181,6 +229,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// Puts `name` out of `room` for good, whether it is in it or not.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// As [`kick`](Self::kick), and `full`.
@@ -190,6 +242,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// Takes a ban back.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// As [`kick`](Self::kick).
@@ -198,6 +254,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     }
 
     /// Makes the member `name` of `room` a `role`.
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///
@@ -211,6 +271,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// Tells `name` that they may join `room`.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// As [`kick`](Self::kick), and `full`.
@@ -219,6 +283,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     }
 
     /// Says whether only who was invited may join `room`.
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///
@@ -235,6 +303,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// What there is to know about the user called `name`.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// [`ClientError::Refused`]: `no-such-user`. Otherwise as [`ping`](Self::ping), and
@@ -249,6 +321,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// Says that one is away, and why.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// [`ClientError::Refused`]: `not-registered`. Otherwise as [`ping`](Self::ping), and
@@ -260,6 +336,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
 
     /// Says that one is back.
     ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
+    ///
     /// # Errors
     ///
     /// As [`away`](Self::away).
@@ -268,6 +348,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     }
 
     /// Waits until the server has done everything that was sent before.
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///
@@ -280,6 +364,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send> Client<Io> {
     /// Says good-bye, and waits until the server has said it or has closed the connection.
     ///
     /// Messages that were on their way are still to be had from an [`Inbox`](super::Inbox).
+    ///
+    /// # Cancellation
+    ///
+    /// Never started, or done: see [`Client`](Client#cancellation).
     ///
     /// # Errors
     ///

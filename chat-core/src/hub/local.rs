@@ -286,7 +286,9 @@ impl LocalUser {
     /// Does `act`, as often as it takes until it does not fail with [`HubError::Busy`] any more; see
     /// [`ready`](Self::ready) for what it waits for.
     ///
-    /// Dropping the future leaves it undone, or done.
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves it undone, as if it was never started.
     ///
     /// # Errors
     ///
@@ -320,7 +322,9 @@ impl LocalUser {
     /// Waits until nobody is behind any more for whose sake talking failed with [`HubError::Busy`], or until
     /// one has waited for them long enough ([`Timeouts::patience`](crate::Timeouts::patience)).
     ///
-    /// Dropping the future changes nothing.
+    /// # Cancellation
+    ///
+    /// Dropping the future changes nothing: to wait again takes as long as if it had not been dropped.
     pub async fn ready<R: Runtime>(&mut self, runtime: &R) {
         while self.is_held() {
             let Some(hold) = &self.hold else { return };

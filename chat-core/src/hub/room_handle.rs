@@ -114,7 +114,9 @@ impl RoomHandle {
     /// Like [`publish`](Self::publish), but lets readers' tasks run when it has published more than they have
     /// room for, instead of failing with [`HubError::Busy`].
     ///
-    /// Dropping the future leaves the message unsent.
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves the message unsent: it is as if it was never started.
     ///
     /// # Errors
     ///

@@ -82,7 +82,11 @@ pub trait Network: Runtime {
     /// Whatever the system says.
     fn tcp_listener(listener: net::TcpListener) -> io::Result<Self::TcpListener>;
 
-    /// Waits for the next connection. Dropping the future loses none. There is one at a time.
+    /// Waits for the next connection. There is one such future at a time.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future must lose no connection.
     ///
     /// # Errors
     ///
@@ -92,6 +96,10 @@ pub trait Network: Runtime {
     ) -> impl Future<Output = io::Result<(Self::TcpStream, SocketAddr)>> + Send;
 
     /// Connects to `addr`.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future must close the connection.
     ///
     /// # Errors
     ///
@@ -106,8 +114,12 @@ pub trait Network: Runtime {
     #[cfg(unix)]
     fn unix_listener(listener: unix_net::UnixListener) -> io::Result<Self::UnixListener>;
 
-    /// Waits for the next connection, and says at which path its other end is, if at any. Dropping the
-    /// future loses none. There is one at a time.
+    /// Waits for the next connection, and says at which path its other end is, if at any. There is one such future
+    /// at a time.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future must lose no connection.
     ///
     /// # Errors
     ///
@@ -118,6 +130,10 @@ pub trait Network: Runtime {
     ) -> impl Future<Output = io::Result<(Self::UnixStream, Option<Box<Path>>)>> + Send;
 
     /// Connects to the socket at `path`.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future must close the connection.
     ///
     /// # Errors
     ///
@@ -134,8 +150,12 @@ impl<T: AsyncRead + AsyncWrite + AsSocket + Debug + Unpin + Send + 'static> Sock
 
 /// Connects a [`Client`] to a server's `line` listener.
 ///
-/// It has no time limit of its own. Dropping the future drops the connection; the thread that looks a host
-/// name up goes on to its end.
+/// It has no time limit of its own.
+///
+/// # Cancellation
+///
+/// Dropping the future drops the connection, and a server that has accepted it sees its end; the thread that looks
+/// a host name up goes on to its end. Nothing else is left.
 ///
 /// # Errors
 ///
@@ -159,7 +179,11 @@ pub async fn connect<N: Network>(target: impl Into<Target>) -> io::Result<Client
 
 /// Connects a [`Client`] to the `line` listener on the Unix socket at `path`.
 ///
-/// It has no time limit of its own. Dropping the future drops the connection.
+/// It has no time limit of its own.
+///
+/// # Cancellation
+///
+/// That of [`connect`].
 ///
 /// # Errors
 ///

@@ -25,6 +25,11 @@ impl<N: Network> TcpListener<N> {
     /// Listens on the first of the addresses that works. Port 0 takes a free port, which
     /// [`local_addr`](Self::local_addr) tells.
     ///
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves the address free, as if it was never started; the thread that looks a host name
+    /// up goes on to its end.
+    ///
     /// # Errors
     ///
     /// Whatever the system says: the address is in use, not of this machine, not allowed; or what the
@@ -43,6 +48,10 @@ impl<N: Network> TcpListener<N> {
     /// see `examples/thread_per_core.rs`.
     ///
     /// What waits in a listener that is dropped is lost to those who have connected: they are reset.
+    ///
+    /// # Cancellation
+    ///
+    /// That of [`bind`](Self::bind).
     ///
     /// # Errors
     ///

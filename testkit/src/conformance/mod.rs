@@ -38,6 +38,7 @@ macro_rules! conformance {
             $crate::conformance!([$crate::conformance::Tcp($runtime)]);
             $crate::conformance!(@test [$crate::conformance::Tcp($runtime)];
                 an_address_has_one_listener
+                a_dropped_bind_leaves_the_address_free
                 the_original_client_is_served
                 a_busy_task_starves_nothing
                 accepted_sockets_are_tuned
@@ -59,6 +60,7 @@ macro_rules! conformance {
                 a_socket_file_is_replaced_and_removed_with_care
                 one_server_listens_on_tcp_and_unix_sockets
                 clients_connect_by_whatever_leads_there
+                a_dropped_connect_leaves_nothing
             );
         }
     };

@@ -17,7 +17,7 @@ use super::{
 };
 #[cfg(unix)]
 use super::{Unix, harness::free_path};
-use crate::Peer;
+use crate::{Cut, Peer, dropped_at};
 
 /// An address is one listener's, and is free when that is gone. With port 0 it tells the real one.
 pub async fn an_address_has_one_listener<N: Network>(tcp: Tcp<N>) {
@@ -169,6 +169,60 @@ pub async fn clients_connect_by_whatever_leads_there<N: Network>(unix: Unix<N>) 
     assert_eq!(nowhere.kind(), io::ErrorKind::InvalidInput);
     let nowhere = sockets::connect_unix::<N>("/nowhere").await.unwrap_err();
     assert_eq!(nowhere.kind(), io::ErrorKind::NotFound);
+}
+
+/// A client that is given up while it connects, at whichever poll, is gone for the server too, and the next one is
+/// served.
+#[cfg(unix)]
+pub async fn a_dropped_connect_leaves_nothing<N: Network>(unix: Unix<N>) {
+    let tcp = Tcp(unix.runtime());
+    let on_tcp = Chat::start(&tcp, crate::unthrottled().build()).await;
+    let on_unix = Chat::start(&unix, on_tcp.hub.clone()).await;
+    let addr = on_tcp.addr.tcp().unwrap();
+    let Addr::Unix(Some(path)) = &on_unix.addr else {
+        panic!("it has a path");
+    };
+    let name = format!("localhost:{}", addr.port());
+    for polls in 0..4 {
+        for cut in Cut::after(polls) {
+            // Those that complete are dropped as well.
+            let by_addr = dropped_at(cut, sockets::connect::<N>(addr)).await;
+            let by_name = dropped_at(cut, sockets::connect::<N>(&name)).await;
+            let by_path = dropped_at(cut, sockets::connect_unix::<N>(path)).await;
+            assert!(polls > 0 || (by_addr.is_none() && by_name.is_none() && by_path.is_none()));
+            drop((by_addr, by_name, by_path));
+            let next = sockets::connect::<N>(addr).await.unwrap();
+            next.register("ada").await.unwrap();
+            assert_eq!(next.list().await.unwrap(), ["ada"]);
+            drop(next);
+            eventually(&unix, || on_tcp.hub.connections() == 0).await;
+            assert!(on_tcp.hub.users().is_empty());
+        }
+    }
+}
+
+/// Who gives up listening, at whichever poll, holds no address.
+pub async fn a_dropped_bind_leaves_the_address_free<N: Network>(tcp: Tcp<N>) {
+    let free = tcp.listen(None).await.unwrap();
+    let addr = free.local_addr().unwrap();
+    drop(free);
+    // The name may stand for an address of IPv6 first.
+    let names = [format!("localhost:{}", addr.port()), addr.to_string()];
+    for polls in 0..4 {
+        for cut in Cut::after(polls) {
+            for name in &names {
+                let bound = dropped_at(cut, TcpListener::<N>::bind(name)).await;
+                assert!(polls > 0 || bound.is_none());
+                drop(bound);
+                drop(listen_again(&tcp, &addr.into()).await);
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                {
+                    drop(dropped_at(cut, TcpListener::<N>::bind_shared(name)).await);
+                    drop(listen_again(&tcp, &addr.into()).await);
+                }
+            }
+        }
+    }
 }
 
 /// What a dead server left is replaced; what somebody listens on, or is no socket, is not. Nothing is
