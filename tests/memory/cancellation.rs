@@ -32,7 +32,7 @@ const NARROW: Link = Link {
 };
 
 /// In how many orders each future is cut.
-const ORDERS: u64 = 4;
+const ORDERS: u64 = 2;
 
 /// Runs `case` with a future of it dropped at the first poll, then at the second, and so on until it completes. A
 /// case says whether it has, and what is seen afterwards.

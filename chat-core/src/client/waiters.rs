@@ -109,3 +109,22 @@ impl Drop for Waiter {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_no_more_leaves_nothing() {
+        let waiters = Arc::<Waiters>::default();
+        let task = futures::task::noop_waker();
+        for _ in 0..3 {
+            let mut waiter = Waiter::new(&waiters);
+            waiter.wait(&task, News::Sent);
+            waiter.wait(&task, News::Received);
+            assert_eq!(waiters.lock().len(), 1);
+            drop(waiter);
+            assert!(waiters.lock().is_empty());
+        }
+    }
+}

@@ -95,3 +95,41 @@ impl Drop for HoldBack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::SlowReader,
+        hub::{
+            Reader,
+            mailbox::{Item, Manner},
+        },
+        model::Event,
+    };
+
+    /// Otherwise those who come and go while somebody is behind would be kept in memory until that one reads.
+    #[test]
+    fn a_talker_that_gives_up_is_forgotten() {
+        let mailbox = || {
+            Arc::new(Mailbox::new(
+                1024,
+                Reader::Connection,
+                SlowReader::Disconnect,
+            ))
+        };
+        let (talker, behind) = (mailbox(), mailbox());
+        let text = "x".repeat(1000).into();
+        let event = Event::Direct { from: None, text };
+        let _ = behind.push(Item::Own(event), Manner::Patient);
+        #[expect(clippy::disallowed_methods, reason = "any time will do")]
+        let now = Instant::now();
+        for _ in 0..3 {
+            let hold = HoldBack::new(&talker, [behind.clone()], Duration::from_secs(1), now);
+            assert!(hold.is_some());
+            assert_eq!(Arc::strong_count(&talker), 3);
+            drop(hold);
+            assert_eq!(Arc::strong_count(&talker), 1);
+        }
+    }
+}

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn first_come_first_served_a_batch_at_a_time() {
         let connections = Connections::default();
-        let (backlog, server) = (connections.backlog(), connections.server());
+        let backlog = connections.backlog();
         let served = Arc::default();
         let add = |from, to| {
             let own = |number| sleeper(number, &served);
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn nobody_is_forgotten() {
         let connections = Connections::default();
-        let (backlog, server) = (connections.backlog(), connections.server());
+        let backlog = connections.backlog();
         let woken = Arc::default();
         let own = |number| sleeper(number, &woken);
         let first = backlog.add(&mut vec![own(1), own(PANICS), own(2)]);
@@ -206,7 +206,6 @@ mod tests {
     fn a_long_one_is_not_kept_in_memory() {
         let connections = Connections::default();
         let backlog = connections.backlog();
-        let server = connections.server();
         let own = |number| sleeper(number, &Arc::default());
         let goal = backlog.add(&mut (0..10 * MAX_SPARE).map(own).collect());
         Scratch::with(

@@ -297,6 +297,10 @@ impl Stage {
             if members.len() > limits.max_members() {
                 return Err(format!("{} are in {room}", members.len()));
             }
+            let bans = self.hub.room(room.as_str()).map(|room| room.bans());
+            if let Some(name) = bans.iter().flatten().find(|name| members.contains(name)) {
+                return Err(format!("{name} is in {room}, and banned from it"));
+            }
             for name in members {
                 *rooms.entry(name.to_string()).or_default() += 1;
             }
