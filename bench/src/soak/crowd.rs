@@ -297,9 +297,9 @@ impl Crowd {
             }
         }
         let all = self.of(Kind::Ordinary).len();
-        // Some 75 seconds are a life. When no more come, all are gone within seconds.
+        // Some 40 seconds are a life. When no more come, all are gone within seconds.
         self.due.ends += match self.goes_on {
-            true => passed * all as f64 / 75.0,
+            true => passed * all as f64 / 40.0,
             false => passed * self.users as f64 / 3.0,
         };
         for _ in 0..whole(&mut self.due.ends).min(all) {
@@ -336,12 +336,13 @@ impl Crowd {
                 self.come(person, conns)?;
             }
         }
-        self.due.passers += passed * self.users as f64 / 100.0;
+        // A leak is for each connection, so many of them make it show soon.
+        self.due.passers += passed * self.users as f64 / 10.0;
         for _ in 0..whole(&mut self.due.passers) {
-            let kind = match self.rng.u32(..10) {
-                0 => Kind::Flooder,
-                1..4 => Kind::Babbler,
-                4..6 => Kind::Half,
+            let kind = match self.rng.u32(..100) {
+                0..3 => Kind::Flooder,
+                3..20 => Kind::Babbler,
+                20..25 => Kind::Half,
                 _ => Kind::Knock,
             };
             let person = self.someone(kind, now);
