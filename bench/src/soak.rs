@@ -86,7 +86,7 @@ In the crowd are
 
 The verdict is good if at all calms, when only the witnesses are there,
   - memory does not go on growing: over the second half of the calms, the median growth from one to the next times
-    their number is at most 2 % and 256 KiB (a leak grows at each; what fills up once does not)
+    their number, or the growth in all, is at most 2 % and 256 KiB (a leak grows at each; what fills up once does not)
   - descriptors and threads are the same, and the server lists nobody but the witnesses
   - witnesses lack nothing, and nobody has waited for a minute in vain
 and SIGTERM ends the server with 0 within 4.5 s. The exit code is 1 if it is not.

@@ -57,7 +57,7 @@ impl fmt::Display for Finding {
 }
 
 /// Memory is flat if it does not go on growing: over the second half of the calms, the median of what it grew by from
-/// one to the next, times how many steps there were, is within the bounds above.
+/// one to the next, times how many steps there were, or what it grew by in all, is within the bounds above.
 ///
 /// The first half is left out, because caches and the allocator fill up in it. It is a median because a leak grows at
 /// each step, as each has as many connections; a cache that becomes larger once, at whatever time, grows at one.
@@ -80,7 +80,8 @@ pub(super) fn memory(calms: &[Calm]) -> Finding {
         0 => f64::midpoint(steps[middle - 1], steps[middle]),
         _ => steps[middle],
     };
-    let grown = median * steps.len() as f64;
+    let in_all = last.resident_bytes as f64 - first.resident_bytes as f64;
+    let grown = in_all.min(median * steps.len() as f64);
     let allowed = BYTES + SHARE * first.resident_bytes as f64;
     let lives = (last.lives - first.lives).max(1) as f64;
     let why = format!(
@@ -175,6 +176,12 @@ mod tests {
     #[test]
     fn what_shrinks_is_flat() {
         let resident = [20, 19, 18, 17, 16, 15].map(|mib| mib * MIB);
+        assert_eq!(judged(&resident), Some(true));
+    }
+
+    #[test]
+    fn what_falls_once_and_ends_lower_is_flat() {
+        let resident = [20, 20, 20, 20, 28, 29, 30, 26].map(|mib| mib * MIB);
         assert_eq!(judged(&resident), Some(true));
     }
 
