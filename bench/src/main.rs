@@ -14,6 +14,8 @@ mod report;
 mod run;
 #[cfg(target_os = "linux")]
 mod scenario;
+#[cfg(target_os = "linux")]
+mod soak;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ struct Cli {
 enum Command {
     /// Measure the peers that are here, side by side
     Run(run::Run),
+    /// Let thousands come, go and misbehave for as long as you like, and see whether chinwagd stays flat
+    Soak(soak::Soak),
     /// Count the instructions of the hot paths under valgrind, and compare them with the baseline
     Instructions(instructions::Options),
     /// Write the tables and draw the plots of `docs/performance.md` from results
@@ -48,6 +52,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(run) => run.run(),
+        Command::Soak(soak) => soak.run(),
         Command::Instructions(options) => return instructions::main(&options),
         Command::Report(report) => report.run(),
         Command::Peers(peers) => peers.run(),

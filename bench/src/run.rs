@@ -15,7 +15,7 @@ use crate::{
     scenario::{self, Extent, Task},
 };
 
-mod machine;
+pub(crate) mod machine;
 mod progress;
 mod results;
 mod table;

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read, Write},
     mem,
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use rustix::{
     fd::OwnedFd,
 };
 use slab::Slab;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{
     clock::Clock,
@@ -213,9 +213,32 @@ impl Conns {
         }
     }
 
-    /// Never reads from it again.
+    /// Closes it at the end of the turn, with a reset.
+    pub(crate) fn reset(&mut self, id: Id) -> Result<(), Failure> {
+        SockRef::from(&self.slab[id].stream)
+            .set_linger(Some(Duration::ZERO))
+            .map_err(|error| Failure::Io("reset", error))?;
+        self.close(id);
+        Ok(())
+    }
+
+    /// Says that nothing more will be sent, unless something is still to be sent: then it does nothing and says no.
+    pub(crate) fn half_close(&mut self, id: Id) -> bool {
+        let conn = &self.slab[id];
+        // Where it is not connected any more, its end is about to be read.
+        conn.out.is_empty() && conn.stream.shutdown(Shutdown::Write).is_ok()
+    }
+
+    /// Never reads from it again, unless it is told to [heed](Self::heed) it.
     pub(crate) fn ignore(&mut self, id: Id) -> Result<(), Failure> {
         epoll::delete(&self.epoll, &self.slab[id].stream)
+            .map_err(|error| Failure::Io("epoll", error.into()))
+    }
+
+    /// Reads from it again, after it was ignored.
+    pub(crate) fn heed(&mut self, id: Id) -> Result<(), Failure> {
+        let stream = &self.slab[id].stream;
+        epoll::add(&self.epoll, stream, data(id), epoll::EventFlags::IN)
             .map_err(|error| Failure::Io("epoll", error.into()))
     }
 

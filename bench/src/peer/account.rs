@@ -23,6 +23,8 @@ pub(crate) struct Account {
     pub(crate) switches: u64,
     /// What is in memory, exactly: the cheaper figures of the system may be off by megabytes.
     pub(crate) resident_bytes: u64,
+    /// Open descriptors, sockets among them.
+    pub(crate) descriptors: usize,
     /// CPU time of the threads that are there.
     present_ns: u64,
     threads: BTreeSet<i32>,
@@ -49,7 +51,13 @@ impl Account {
         (account.user_ticks, account.system_ticks) = ticks(&directory)?;
         account.add_threads(&directory.join("task"))?;
         account.resident_bytes = resident(&directory)?;
+        account.descriptors = entries(&directory.join("fd"))?.count();
         Ok(account)
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.len()
     }
 
     /// What was spent after `before`, which is an earlier account of the same process.
@@ -75,8 +83,7 @@ impl Account {
     }
 
     fn add_threads(&mut self, tasks: &Path) -> Result<(), Error> {
-        let list = fs::read_dir(tasks).map_err(cannot(format!("read {}", tasks.display())))?;
-        for task in list {
+        for task in entries(tasks)? {
             let task = task.map_err(cannot(format!("read {}", tasks.display())))?;
             let path = task.path();
             let (Some(schedule), Some(status)) = (
@@ -130,6 +137,10 @@ fn resident(directory: &Path) -> Result<u64, Error> {
     let text = read(&path)?;
     let kib = value(&text, "Rss:").and_then(|value| value.split_whitespace().next());
     Ok(number(kib, &path, "it has no Rss")? * 1024)
+}
+
+fn entries(directory: &Path) -> Result<fs::ReadDir, Error> {
+    fs::read_dir(directory).map_err(cannot(format!("read {}", directory.display())))
 }
 
 fn value<'a>(text: &'a str, field: &str) -> Option<&'a str> {

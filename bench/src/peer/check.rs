@@ -45,7 +45,7 @@ pub(super) fn check(peer: &Peer, core: usize) -> Result<Seen, Error> {
         name: peer.name,
         why,
     };
-    let mut running = peer.start(core)?;
+    let mut running = peer.start(Some(core))?;
     let pid = running.pid();
     if allowed_cores(pid)? != core.to_string() {
         return Err(failed("it is not on its core".to_owned()));

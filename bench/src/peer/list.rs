@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::build::Programs;
+use super::plan::UNLIMITED;
 use super::{Dialect, Found, Kind, Peer};
 
 /// What was built, which pins what the servers of this workspace are made of.
@@ -42,7 +43,10 @@ fn peers() -> Vec<Peer> {
         program: PathBuf::new(),
     };
     let chinwagd = |name, runtime, what| {
-        let kind = Kind::Chinwagd { runtime };
+        let kind = Kind::Chinwagd {
+            runtime,
+            settings: UNLIMITED,
+        };
         peer(name, Dialect::Line, kind, what)
     };
     let own = |name, dialect, arguments, what| peer(name, dialect, Kind::Own { arguments }, what);
@@ -119,8 +123,10 @@ impl Peer {
 
     fn version(&self) -> Result<String, String> {
         match self.kind {
-            Kind::Chinwagd { runtime: "threads" } => said(&self.program),
-            Kind::Chinwagd { runtime } => {
+            Kind::Chinwagd {
+                runtime: "threads", ..
+            } => said(&self.program),
+            Kind::Chinwagd { runtime, .. } => {
                 Ok(format!("{}, {}", said(&self.program)?, locked(runtime)))
             }
             Kind::Own { .. } if self.dialect == Dialect::Relay => Ok(locked("rustix")),

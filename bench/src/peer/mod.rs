@@ -65,11 +65,20 @@ pub(crate) struct Peer {
 /// How to start it.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
-    Chinwagd { runtime: &'static str },
-    Own { arguments: &'static [&'static str] },
-    Python { script: &'static str },
+    Chinwagd {
+        runtime: &'static str,
+        settings: &'static [&'static str],
+    },
+    Own {
+        arguments: &'static [&'static str],
+    },
+    Python {
+        script: &'static str,
+    },
     Redis,
-    Later { why: &'static str },
+    Later {
+        why: &'static str,
+    },
 }
 
 /// A peer, and its version or why it cannot be measured here.
@@ -96,7 +105,9 @@ impl Peer {
     /// How many descriptors it takes for a connection.
     pub(crate) fn descriptors(&self) -> usize {
         match self.kind {
-            Kind::Chinwagd { runtime: "threads" } => 2,
+            Kind::Chinwagd {
+                runtime: "threads", ..
+            } => 2,
             _ => 1,
         }
     }
@@ -117,8 +128,21 @@ impl Peer {
         }
     }
 
-    /// Starts it on `core`, listening on loopback, in a fresh directory; waits until it accepts.
-    pub(crate) fn start(&self, core: usize) -> Result<Running, Error> {
+    /// The same, with other settings than those of measurements, if it is chinwagd.
+    pub(crate) fn with_settings(&self, settings: &'static [&'static str]) -> Self {
+        let kind = match self.kind {
+            Kind::Chinwagd { runtime, .. } => Kind::Chinwagd { runtime, settings },
+            other => other,
+        };
+        Self {
+            kind,
+            ..self.clone()
+        }
+    }
+
+    /// Starts it on `core`, or wherever there is room, listening on loopback, in a fresh directory; waits until it
+    /// accepts.
+    pub(crate) fn start(&self, core: Option<usize>) -> Result<Running, Error> {
         Running::start(self, core)
     }
 }

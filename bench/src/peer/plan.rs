@@ -11,6 +11,14 @@ use super::{Error, Kind, Peer, cannot};
 /// More connections, members and rooms than any scenario asks for. Rooms of one user keep their default, 50.
 const PLENTY: &str = "1000000";
 
+/// How chinwagd is measured: on one thread, and nothing holds it back.
+#[rustfmt::skip]
+pub(super) const UNLIMITED: &[&str] = &[
+    "--no-throttle", "--threads", "1",
+    "--max-connections", PLENTY, "--max-members", PLENTY, "--max-rooms", PLENTY,
+    "--idle-timeout", "off", "--register-timeout", "off",
+];
+
 /// A program with its arguments.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -34,11 +42,9 @@ impl Plan {
         let mut add = |arguments: &[&str]| line.extend(arguments.iter().map(OsString::from));
         let mut ready = Ready::Listening;
         match peer.kind {
-            Kind::Chinwagd { runtime } => {
-                add(&["--no-throttle", "--runtime", runtime, "--threads", "1"]);
-                add(&["--listen", &listen, "--max-connections", PLENTY]);
-                add(&["--max-members", PLENTY, "--max-rooms", PLENTY]);
-                add(&["--idle-timeout", "off", "--register-timeout", "off"]);
+            Kind::Chinwagd { runtime, settings } => {
+                add(&["--runtime", runtime, "--listen", &listen]);
+                add(settings);
             }
             Kind::Own { arguments } => add(arguments),
             Kind::Python { script } => {

@@ -4,7 +4,7 @@ use std::env;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{self, Child, Stdio};
+use std::process::{self, Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal};
@@ -39,7 +39,7 @@ struct Server {
 }
 
 impl Running {
-    pub(super) fn start(peer: &Peer, core: usize) -> Result<Self, Error> {
+    pub(super) fn start(peer: &Peer, core: Option<usize>) -> Result<Self, Error> {
         let mut server = Server::spawn(peer, core)?;
         for _ in 0..LOOKS {
             if server.end.comes_within(milliseconds(5))? {
@@ -85,13 +85,28 @@ impl Running {
     pub(crate) fn pid(&self) -> Pid {
         self.server.pid
     }
+
+    /// Sends SIGTERM, and returns at once.
+    pub(crate) fn terminate(&self) -> Result<(), Error> {
+        rustix::process::kill_process(self.server.pid, Signal::TERM).map_err(cannot("send SIGTERM"))
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.server.child.try_wait().ok().flatten()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.server.directory.read("stderr")
+    }
 }
 
 impl Server {
-    fn spawn(peer: &Peer, core: usize) -> Result<Self, Error> {
+    fn spawn(peer: &Peer, core: Option<usize>) -> Result<Self, Error> {
         let directory = Directory::make()?;
         let Plan { line, ready } = Plan::of(peer, &directory.0)?;
-        let mut command = launch::command(Some(core));
+        let mut command = launch::command(core);
         command.args(line);
         command.current_dir(&directory.0).stdin(Stdio::null());
         command.stdout(directory.file("stdout")?);

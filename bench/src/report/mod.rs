@@ -7,6 +7,8 @@ use std::{
 
 use clap::Args;
 
+pub(crate) use self::plot::{Curve, over_time};
+
 use self::results::Results;
 
 mod goals;

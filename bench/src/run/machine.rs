@@ -9,7 +9,7 @@ use std::{
 use crate::{peer::Found, record::Machine};
 
 /// What there is to say of this machine, and of the peers that are here.
-pub(super) fn describe(found: &[Found], rounds: usize) -> Machine {
+pub(crate) fn describe(found: &[Found], rounds: usize) -> Machine {
     let peers = found.iter().filter_map(|found| {
         let version = found.state.as_ref().ok()?;
         Some((found.peer.name.to_owned(), version.clone()))

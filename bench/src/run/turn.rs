@@ -104,7 +104,7 @@ impl Turn<'_> {
         progress: &mut Progress,
     ) -> Outcome {
         // To count system calls takes time and gives the same each time.
-        let outcome = (self.peer.start(core))
+        let outcome = (self.peer.start(Some(core)))
             .map_err(Failure::from)
             .and_then(|mut server| self.task.measure(&mut server, sources, extent, round == 0));
         let is_wrong = outcome.as_ref().is_err_and(Failure::is_wrong);

@@ -30,6 +30,7 @@ macro_rules! on_every_runtime {
 }
 
 mod limits;
+mod load;
 mod logs;
 mod peer;
 mod policies;

@@ -43,6 +43,11 @@ where
         }
     }
 
+    /// The stream, with what was read of it and not taken.
+    pub(crate) fn into_stream(self) -> BufReader<S> {
+        self.stream
+    }
+
     /// Sends exactly this.
     pub(crate) fn say(&self, text: &str) {
         self.stream.get_ref().write_all(text.as_bytes()).unwrap();

@@ -19,10 +19,11 @@ use std::{
 };
 
 use chinwag_core::{
-    Hub, HubBuilder, Limits, Runtime, Sleep, Timeouts, TimeoutsBuilder, sockets::Network,
+    Hub, HubBuilder, Limits, LocalUser, Runtime, Sleep, Timeouts, TimeoutsBuilder, sockets::Network,
 };
 use fastrand::Rng;
 use futures::{
+    FutureExt, StreamExt,
     channel::oneshot,
     future::{Either, join_all, select},
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -52,6 +53,11 @@ struct Served {
 
 impl Bystander {
     async fn start<H: Harness>(h: &H, chat: &Chat<H>) -> Self {
+        Self::every(Duration::from_millis(2), h, chat).await
+    }
+
+    /// One that asks so often, where it may not ask more often.
+    async fn every<H: Harness>(wait: Duration, h: &H, chat: &Chat<H>) -> Self {
         let mut user = chat.user("bystander").await;
         let stop = Arc::new(AtomicBool::new(false));
         let (rt, stopped) = (h.runtime(), stop.clone());
@@ -62,7 +68,7 @@ impl Bystander {
                 user.ask("ping", "pong").await;
                 served.slowest = served.slowest.max(rt.now() - from);
                 served.answers += 1;
-                pause(&rt, Duration::from_millis(2)).await;
+                pause(&rt, wait).await;
             }
             served
         });
@@ -397,6 +403,98 @@ pub async fn replies_that_nobody_reads<N: Network>(h: Tcp<N>) {
             format!("{asked} lists of {USERS} names taken from {PEERS} peers; the process grew by {grown} KiB"),
         )
         .await;
+}
+
+/// Lists are as long as there are names and rooms, and what asks for them is short. Who asks as fast as it can gets
+/// as many as the rates allow; who does not read them has no more of them in the server than an outbox holds.
+pub async fn lists_of_thousands<N: Network>(h: Tcp<N>) {
+    const NAMES: usize = 3000;
+    const MEMBERS: usize = 1000;
+    const ROOMS: usize = 1000;
+    const ASKED: usize = 600;
+    const PEERS: usize = 50;
+    // With the rates that a server has if nobody says anything.
+    let chat = Chat::start(&h, Hub::builder().build()).await;
+    let bystander = Bystander::every(Duration::from_millis(60), &h, &chat).await;
+    let mut users = Vec::new();
+    for i in 0..NAMES {
+        let name = format!("{}{i}", "n".repeat(28 - i.to_string().len()));
+        let mut user = chat.hub.connect(&name).expect("a name");
+        if i < MEMBERS {
+            user.join("#all").expect("a room");
+        }
+        users.push(user);
+        // What they are told of each other is not what this is about.
+        if i < MEMBERS && i % 64 == 63 {
+            read_all(&mut users);
+        }
+    }
+    for i in 0..ROOMS {
+        let name = format!("#{}{i}", "r".repeat(40));
+        chat.hub.open_room(&name).expect("a room");
+    }
+    let lists = ["list,friends\n", "list,#all\n", "list,rooms\n"];
+
+    // One that reads.
+    let rate = chat.hub.rates().messages().expect("a rate");
+    let mut reader = chat.user("reader").await;
+    let from = h.runtime().now();
+    let asked: String = lists.into_iter().cycle().take(ASKED).collect();
+    reader.send(&asked).await;
+    // All that it asked for is answered, unless it is put out before.
+    reader.done_sending().await;
+    let heard = reader.rest().await;
+    let took = h.runtime().now() - from;
+    let bytes = heard.len();
+    let (refused, got): (Vec<_>, Vec<_>) = heard.lines().partition(|l| l.starts_with("error,"));
+    let limited = |line: &&str| line.starts_with("error,rate-limited,");
+    assert!(refused.iter().all(limited), "{refused:?}");
+    let (refused, got) = (refused.len(), got.len() as u32);
+    // The default brings 20 a second back.
+    let allowed = f64::from(rate.burst()) + 20.0 * took.as_secs_f64() + 1.0;
+    assert!(f64::from(got) <= allowed, "{got} lists in {took:?}");
+    assert!(got > 100, "only {got} lists");
+
+    // And many that do not.
+    let before = resident();
+    let mut peers = Vec::new();
+    for i in 0..PEERS {
+        let mut peer = chat.user(&format!("deaf{i}")).await;
+        let few = lists.into_iter().cycle().take(150);
+        peer.send(few.collect::<String>()).await;
+        peers.push(peer);
+    }
+    // They are served as far as they can be by the time that somebody else has been, after all of them.
+    for _ in 0..3 {
+        let mut late = chat.connect().await;
+        late.ask("list,rooms", "#*").await;
+    }
+    let grown = resident().saturating_sub(before);
+    // An outbox holds 64 KiB and one page of a list; twice as much is for the allocator.
+    assert!(grown < PEERS * 2 * 72, "the process grew by {grown} KiB");
+    drop(peers);
+    only(&h, &chat.hub, 1).await;
+    drop(users);
+    bystander
+        .tell(
+            "lists of thousands",
+            format!(
+                "{} bytes of requests drew {got} lists of {NAMES} names, {MEMBERS} members or {ROOMS} rooms, and {refused} refusals in \
+                 {took:.1?}: {} KiB, {} for each byte; {PEERS} that do not read have {} KiB each",
+                asked.len(),
+                bytes / 1024,
+                bytes / asked.len(),
+                grown / PEERS
+            ),
+        )
+        .await;
+}
+
+/// Takes what waits for users of the program.
+fn read_all(users: &mut [LocalUser]) {
+    for user in users {
+        while user.next().now_or_never().is_some() {}
+    }
 }
 
 /// At the limit of open files nobody is accepted, those who are there are served, next to no CPU time is used, and it

@@ -125,6 +125,7 @@ macro_rules! conformance {
         $crate::conformance!(@alone [$crate::conformance::Tcp($runtime)];
             a_line_without_end
             replies_that_nobody_reads
+            lists_of_thousands
             no_more_files
         );
     };

@@ -10,11 +10,14 @@ use super::{
 };
 use crate::record::Figures;
 
+pub(crate) use self::time::{Curve, draw as over_time};
+
 mod canvas;
 mod dots;
 mod lines;
 mod scale;
 mod style;
+mod time;
 
 /// All plots, by the names of their files.
 pub(super) fn all(results: &Results) -> Result<Vec<(&'static str, String)>, String> {

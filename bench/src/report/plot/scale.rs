@@ -45,6 +45,13 @@ impl Scale {
         if most > least * WIDE {
             return Self::log(values, pixels);
         }
+        Self::linear(most, pixels)
+    }
+
+    /// From 0 to a round number that is not less than `most`.
+    pub(super) fn linear(most: f64, pixels: (i32, i32)) -> Self {
+        // An axis where all is 0 has to end somewhere.
+        let most = if most > 0.0 { most } else { 1.0 };
         let step = round_above(most / 6.0);
         let count = (most / step).ceil().max(1.0);
         Self {

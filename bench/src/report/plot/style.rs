@@ -4,9 +4,12 @@ use plotters::prelude::RGBColor;
 
 use super::super::results::Who;
 
+/// Where there is nobody else.
+pub(super) const OURS: RGBColor = RGBColor(8, 48, 107);
+
 pub(super) fn colour(who: &Who) -> RGBColor {
     match who.peer.as_str() {
-        "chinwagd-tokio" => RGBColor(8, 48, 107),
+        "chinwagd-tokio" => OURS,
         "chinwagd-smol" => RGBColor(24, 90, 175),
         "chinwagd-async-std" => RGBColor(56, 132, 214),
         "chinwagd-threads" => RGBColor(66, 158, 190),
