@@ -89,6 +89,40 @@ fn who_does_not_stop_is_disconnected() {
     });
 }
 
+/// A short request for a long answer, which is as much work as many.
+#[test]
+fn a_list_is_a_request_for_every_128_names() {
+    let hub = || {
+        let hub = Hub::new();
+        for i in 0..1000 {
+            hub.open_room(&format!("#{i}")).unwrap();
+        }
+        hub
+    };
+    Chat::run(hub, async |chat| {
+        let mut ada = chat.user("ada").await;
+        for _ in 0..24 {
+            ada.ask("list,rooms", "#0,#1*").await;
+        }
+        // 1 and 24 times 8, of 200.
+        for _ in 0..7 {
+            ada.ask("ping", "pong").await;
+        }
+        ada.ask("list,rooms", "error,rate-limited,list: *").await;
+        chat.rt.sleep(Duration::from_millis(50)).await;
+        // Who may ask for one gets one, and pays for it afterwards.
+        ada.ask("list,rooms", "#0,#1*").await;
+        chat.rt.sleep(Duration::from_millis(350)).await;
+        ada.ask("ping", "error,rate-limited,*").await;
+        chat.rt.sleep(Duration::from_millis(50)).await;
+        ada.ask("ping", "pong").await;
+        for i in 0..1000 {
+            let room = chat.hub.room(&format!("#{i}")).unwrap();
+            room.set_permanent(false).unwrap();
+        }
+    });
+}
+
 #[test]
 fn bytes_and_joins_have_rates_of_their_own() {
     let hub = || {

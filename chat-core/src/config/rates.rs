@@ -172,7 +172,8 @@ impl Rates {
             }
     }
 
-    /// The requests of one connection, of whatever kind; 20 in a second and 200 at once unless set.
+    /// The requests of one connection, of whatever kind; 20 in a second and 200 at once unless set. A list counts as one
+    /// for every 128 names in it.
     pub fn messages(&self) -> Option<Rate> {
         self.messages
     }

@@ -44,8 +44,8 @@ pub(super) struct Conversation<W> {
     paid: bool,
     /// How many more of this peer's doings are logged at `info`.
     logs_left: u8,
-    /// What the program is told at the end, if it let the connection in: who is gone, and why.
-    gone: Option<Box<(Option<UserName>, QuitReason)>>,
+    /// What is still to be told now that it ends.
+    gone: Option<Box<Gone>>,
     admitted: bool,
     wire: PhantomData<fn() -> W>,
 }
@@ -92,6 +92,15 @@ pub(crate) enum End {
     Shutdown,
 }
 
+/// What is still to be told when a connection ends.
+struct Gone {
+    /// The program is told who is gone, and why, if it let the connection in.
+    name: Option<UserName>,
+    reason: QuitReason,
+    /// What the peer is told last.
+    notice: Option<Event>,
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -108,7 +117,8 @@ pub(super) enum Flow {
 /// loopback write gains nothing from being larger.
 pub(super) const HIGH_WATER: usize = 64 * 1024;
 
-/// How many names are taken from a list at once, under its lock.
+/// How many names are taken from a list at once, under its lock. For each but the first, a request more is charged
+/// for.
 const PAGE: usize = 128;
 
 /// How many bytes of frames that ask for nothing count as one request.
@@ -672,7 +682,21 @@ impl<W: Wire> Conversation<W> {
             self.outbox.push::<W>(&part);
             if !is_last {
                 self.listing = Some(listing);
+                if let Some(throttle) = &mut self.throttle {
+                    throttle.owe_request(&self.seat.hub().rates);
+                }
             }
+        }
+        if self.listing.is_none() && self.gone.is_some() {
+            self.say_farewell(&mut Vec::new());
+        }
+    }
+
+    /// Says what is said last, behind all that waits.
+    fn say_farewell(&mut self, items: &mut Vec<Item>) {
+        self.drain(usize::MAX, items);
+        if let Some(notice) = self.gone.as_mut().and_then(|gone| gone.notice.take()) {
+            self.outbox.push::<W>(&notice);
         }
     }
 
@@ -741,15 +765,15 @@ impl<W: Wire> Conversation<W> {
             _ => {}
         }
         let mut lost = 0;
-        // A list that is cut off leaves an unfinished line, and nothing can be said after it.
-        let torn = self.listing.take().is_some();
-        if torn || matches!(why, End::TooSlow) {
+        let mut is_torn = false;
+        if matches!(why, End::TooSlow) {
             lost = discard(self.mailbox());
             counters.lost(lost);
+            // A list that is cut off leaves an unfinished line, and nothing can be said after it.
+            is_torn = self.listing.take().is_some();
         } else {
             // Once closed, nothing can come in behind the last taking.
             drop(self.mailbox().close(CloseReason::Ended));
-            self.drain(usize::MAX, &mut Vec::new());
         }
         self.seen = self.mailbox().awake().closed;
         if matches!(why, End::Flooding) {
@@ -761,12 +785,18 @@ impl<W: Wire> Conversation<W> {
         if lost > 0 {
             log!(connection WARN, peer = %self.peer, name = name.as_ref().map(display), lost, "disconnected before it had read all its messages");
         }
-        if let Some(notice) = why.notice(lost).filter(|_| !torn) {
-            self.outbox.push::<W>(&notice);
+        let notice = why.notice(lost).filter(|_| !is_torn);
+        self.gone = Some(Box::new(Gone {
+            name,
+            reason,
+            notice,
+        }));
+        // A list that is under way comes to its end first.
+        if self.listing.is_none() {
+            self.say_farewell(&mut Vec::new());
         }
         self.hold = None;
         self.pending = None;
-        self.gone = Some(Box::new((name, reason)));
         self.phase = Phase::Flushing {
             until: deadline_after(now, self.hub().timeouts.flush()),
         };
@@ -779,7 +809,7 @@ impl<W: Wire> Conversation<W> {
         }
         let gone = self.gone.take();
         let (name, reason) = match gone {
-            Some(gone) => *gone,
+            Some(gone) => (gone.name, gone.reason),
             None => {
                 let mut effects = Effects::default();
                 (

@@ -163,6 +163,13 @@ impl Throttle {
         self.refusals.owe(&refusals, 1);
         Verdict::Refuse(wait.saturating_add(behind))
     }
+
+    /// Charges for one request more, whether or not it would be granted: what was granted is as much work as several.
+    pub(crate) fn owe_request(&mut self, rates: &Rates) {
+        if let Some(rate) = rates.messages() {
+            self.messages.owe(&rate, 1);
+        }
+    }
 }
 
 #[cfg(test)]
