@@ -98,6 +98,9 @@ struct Due {
     long_words: f64,
 }
 
+/// How many messages a witness that talks much has on the way at most: a quarter of what it may send at once.
+const UNHEARD: u32 = 50;
+
 /// Takes the whole part.
 fn whole(due: &mut f64) -> usize {
     let whole = due.floor();
@@ -446,6 +449,14 @@ impl Crowd {
         for _ in 0..whole(&mut self.due.long_words) {
             for (number, &id) in (0..).zip(loud) {
                 let place = Place::Room(number / 2);
+                // Who is held back would otherwise be too fast when it is let go.
+                if self
+                    .ledger
+                    .unheard(number, place, &self.ears[number as usize])
+                    >= UNHEARD
+                {
+                    continue;
+                }
                 say(
                     number,
                     place,

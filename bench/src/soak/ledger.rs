@@ -41,6 +41,13 @@ impl Ledger {
         *said - 1
     }
 
+    /// How much of what the sender has said there `ear` has not heard yet.
+    pub(super) fn unheard(&self, sender: Sender, place: Place, ear: &Ear) -> u32 {
+        let by = (sender, place);
+        let said = self.said.get(&by).copied().unwrap_or_default();
+        said - ear.heard.get(&by).copied().unwrap_or_default().min(said)
+    }
+
     /// From now on nothing that this sender has said may be missing.
     pub(super) fn is_sure(&mut self, sender: Sender) {
         self.sure.insert(sender);
