@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map},
     net::{IpAddr, Ipv4Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     config::{Rate, Rates},
     net::Addr,
     session::Bucket,
+    sync::{Mutex, MutexGuard},
 };
 
 /// The most addresses without a connection that are remembered. Past it, the one that has been without

@@ -4,8 +4,8 @@ use std::{
     future::poll_fn,
     num::NonZeroU32,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicUsize, Ordering},
+        Arc, PoisonError,
+        atomic::{AtomicU32, Ordering},
     },
     task::Poll,
 };
@@ -17,6 +17,7 @@ use crate::{
     hub::{CloseReason, Mailbox},
     rt::give_way,
     session::Backlog,
+    sync::{Mutex, MutexGuard, atomic::AtomicUsize},
 };
 
 /// A number of places, each of which one can have.

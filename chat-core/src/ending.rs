@@ -1,14 +1,13 @@
 //! The end of a hub or of a server, which anybody may begin, and many may wait for.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::PoisonError, time::Duration};
 
 use futures::{
     channel::oneshot,
     future::{Future, FutureExt, Shared, pending},
 };
+
+use crate::sync::Mutex;
 
 /// It begins once at most, with how long it may take.
 pub(crate) struct Ending {

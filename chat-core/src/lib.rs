@@ -67,6 +67,8 @@ mod hub;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod model;
+#[cfg(all(test, shuttle))]
+mod models;
 mod net;
 mod plug;
 mod rt;
@@ -74,6 +76,7 @@ mod server;
 mod session;
 #[cfg(feature = "sockets")]
 pub mod sockets;
+mod sync;
 mod trace;
 pub mod wire;
 

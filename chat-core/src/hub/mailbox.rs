@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     mem, slice,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Instant,
 };
 
@@ -11,6 +11,7 @@ use super::sleeper::Sleeper;
 use crate::{
     config::SlowReader,
     model::{Event, Outbound},
+    sync::{Mutex, MutexGuard},
     wire::Wire,
 };
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use slab::Slab;
@@ -17,6 +17,7 @@ use crate::{
     connections::Place,
     error::HubError,
     model::{Event, Outbound, Role, RoomName, UserName},
+    sync::{Mutex, MutexGuard},
 };
 
 /// A room. Everything that happens in it happens under its lock, and so in one order for all members.

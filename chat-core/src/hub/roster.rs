@@ -1,9 +1,8 @@
 //! Names in the order in which they came: those of all users, or of all rooms.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::PoisonError};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The ordered list of names.
 #[derive(Debug)]

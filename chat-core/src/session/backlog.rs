@@ -1,17 +1,15 @@
 //! What the tasks of one server still have to bring to the peers of others.
 
-use std::{
-    collections::VecDeque,
-    mem,
-    num::NonZeroU64,
+use std::{collections::VecDeque, mem, num::NonZeroU64, sync::PoisonError};
+
+use super::scratch::Scratch;
+use crate::{
+    hub::Sleeper,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
-
-use super::scratch::Scratch;
-use crate::hub::Sleeper;
 
 /// The tasks of one server that sleep, and in whose mailboxes there is something that others have brought about
 /// and are to write to their sockets. Those who have waited longest are served first, by whichever task is polled.

@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll},
 };
 
@@ -19,6 +19,7 @@ use crate::{
     connections::Connections,
     hub::{Outlet, Sleeper},
     rt::Runtime,
+    sync::Mutex,
     wire::Wire,
 };
 

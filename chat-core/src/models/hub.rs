@@ -1,0 +1,189 @@
+//! What users of one hub do at once.
+
+use futures::StreamExt;
+use shuttle::{future::block_on, thread};
+
+use super::{check, hub};
+use crate::{Event, HubError, LocalUser};
+
+/// The texts of what a user is told until `count` messages have come, which it waits for.
+fn hears(user: &mut LocalUser, count: usize) -> Vec<(Option<u64>, String)> {
+    let mut heard = Vec::new();
+    while heard.len() < count {
+        match block_on(user.next()) {
+            Some(Event::Said { seq, text, .. }) => heard.push((Some(seq), text.to_string())),
+            Some(Event::Direct { text, .. }) => heard.push((None, text.to_string())),
+            Some(_) => {}
+            None => panic!("the end, after {heard:?}"),
+        }
+    }
+    heard
+}
+
+/// The wake-up of a mailbox: two push while its reader takes what there is and goes to sleep. It wakes up for each,
+/// and hears everything once, each sender's in order.
+#[test]
+fn nothing_is_pushed_to_a_sleeper_that_stays_asleep() {
+    check(20_000, || {
+        let hub = hub().build();
+        let mut ada = hub.connect("ada").unwrap();
+        let pushers = ["a", "b"].map(|sender| {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                for i in 0..2 {
+                    hub.tell("ada", &format!("{sender}{i}")).unwrap();
+                }
+            })
+        });
+        let heard = hears(&mut ada, 4);
+        for pusher in pushers {
+            pusher.join().unwrap();
+        }
+        for sender in ["a", "b"] {
+            let its = heard.iter().filter(|(_, text)| text.starts_with(sender));
+            let its: Vec<_> = its.map(|(_, text)| text.as_str()).collect();
+            assert_eq!(its, [format!("{sender}0"), format!("{sender}1")]);
+        }
+    });
+}
+
+/// Two want a name while its owner goes. One of them has it at a time, and it is free at the end.
+#[test]
+fn a_name_has_one_owner() {
+    check(20_000, || {
+        let hub = hub().build();
+        let owner = hub.connect("ada").unwrap();
+        let claims = [0, 1].map(|_| {
+            let hub = hub.clone();
+            thread::spawn(move || match hub.connect("ADA") {
+                Ok(user) => {
+                    // Nobody else has it meanwhile.
+                    assert_eq!(hub.connect("ada").unwrap_err(), HubError::NameTaken);
+                    assert_eq!(hub.users().len(), 1);
+                    drop(user);
+                    true
+                }
+                Err(error) => {
+                    assert_eq!(error, HubError::NameTaken);
+                    false
+                }
+            })
+        });
+        drop(owner);
+        let got: Vec<_> = claims.into_iter().map(|c| c.join().unwrap()).collect();
+        // Whoever comes when all others are gone gets it.
+        assert_eq!(hub.users().len(), 0, "{got:?}");
+        drop(hub.connect("ada").unwrap());
+    });
+}
+
+/// Two change their names to one that a third gives up, and one is found by it all the while.
+#[test]
+fn a_name_that_changes_hands_leads_to_one_user() {
+    check(10_000, || {
+        let hub = hub().build();
+        let mut ada = hub.connect("ada").unwrap();
+        let renames = ["bob", "cleo"].map(|name| {
+            let mut user = hub.connect(name).unwrap();
+            thread::spawn(move || {
+                let renamed = user.rename("ada");
+                assert!(matches!(renamed, Ok(()) | Err(HubError::NameTaken)));
+                (user, renamed.is_ok())
+            })
+        });
+        ada.rename("dora").unwrap();
+        let users = renames.map(|user| user.join().unwrap());
+        assert!(users.iter().filter(|(_, has_it)| *has_it).count() <= 1);
+        let mut names: Vec<_> = hub.users().iter().map(ToString::to_string).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 3);
+        for (user, has_it) in &users {
+            assert_eq!(user.name().unwrap() == "ada", *has_it);
+        }
+        let is_taken = hub.tell("ada", "hello").is_ok();
+        assert_eq!(is_taken, users.iter().any(|(_, has_it)| *has_it));
+    });
+}
+
+/// The last member leaves a room while another one comes and talks: who is in a room is in the one that the hub has,
+/// and its messages are numbered without gaps.
+#[test]
+fn nobody_is_in_a_room_that_is_gone() {
+    check(20_000, || {
+        let hub = hub().build();
+        let mut last = hub.connect("last").unwrap();
+        last.join("#a").unwrap();
+        let others = ["bob", "cleo"].map(|name| {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                let mut user = hub.connect(name).unwrap();
+                user.join("#a").unwrap();
+                user.say("#a", name).unwrap();
+                let members = hub.members("#a").unwrap();
+                assert!(members.iter().any(|member| *member == *name));
+                user
+            })
+        });
+        last.leave("#a").unwrap();
+        let mut users = others.map(|user| user.join().unwrap());
+        assert_eq!(hub.members("#a").unwrap().len(), 2);
+        let mut heard: Vec<_> = users.iter_mut().map(|user| hears(user, 1)).collect();
+        // Each has heard itself, and perhaps the other one.
+        for (own, name) in heard.iter().zip(["bob", "cleo"]) {
+            let (_, text) = &own[0];
+            assert!(text == name || text == "bob" || text == "cleo");
+        }
+        heard.clear();
+        drop(users);
+        assert!(hub.rooms().is_empty());
+    });
+}
+
+/// Two talk in a room while a third one comes and goes: all hear one order, numbered without gaps, and who is not
+/// there hears nothing.
+#[test]
+fn a_room_has_one_order() {
+    check(10_000, || {
+        let hub = hub().build();
+        let talkers = ["ada", "bob"].map(|name| {
+            let mut user = hub.connect(name).unwrap();
+            user.join("#a").unwrap();
+            user
+        });
+        let guest = {
+            let mut guest = hub.connect("guest").unwrap();
+            thread::spawn(move || {
+                guest.join("#a").unwrap();
+                guest.leave("#a").unwrap();
+                guest
+            })
+        };
+        let heard = talkers.map(|mut user| {
+            thread::spawn(move || {
+                let name = user.name().unwrap().to_string();
+                for i in 0..2 {
+                    user.say("#a", &format!("{name}{i}")).unwrap();
+                }
+                hears(&mut user, 4)
+            })
+        });
+        let [first, second] = heard.map(|heard| heard.join().unwrap());
+        assert_eq!(first, second);
+        let numbers: Vec<_> = first.iter().map(|(seq, _)| seq.unwrap()).collect();
+        assert_eq!(numbers, [1, 2, 3, 4]);
+        let mut guest = guest.join().unwrap();
+        // What it has heard is a part of that, without gaps, and nothing comes any more.
+        hub.tell("guest", "the end").unwrap();
+        let mut last = None;
+        loop {
+            let (seq, text) = hears(&mut guest, 1).remove(0);
+            let Some(seq) = seq else {
+                break;
+            };
+            assert!(first.contains(&(Some(seq), text)));
+            assert!(last.is_none_or(|last| last + 1 == seq));
+            last = Some(seq);
+        }
+    });
+}
