@@ -27,7 +27,7 @@
 
 mod conn;
 mod error;
-mod received;
+pub(crate) mod received;
 mod replies;
 mod requests;
 mod waiters;

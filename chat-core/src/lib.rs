@@ -63,6 +63,9 @@ mod config;
 mod connections;
 mod ending;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 #[cfg(feature = "metrics")]
 mod metrics;

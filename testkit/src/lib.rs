@@ -15,6 +15,7 @@
 
 pub mod conformance;
 mod cut;
+pub mod fuzzing;
 mod net;
 mod peer;
 mod runtime;

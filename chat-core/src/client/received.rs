@@ -194,7 +194,7 @@ impl Received {
 
 /// An event: its first word has no comma, and another word follows it; or `missed,COUNT,WORDS`, whose words tell
 /// it from names.
-pub(super) fn event_line(line: &str) -> Option<Received> {
+pub(crate) fn event_line(line: &str) -> Option<Received> {
     if let Some((count, words)) = line.strip_prefix("missed,").and_then(|m| m.split_once(','))
         && words.contains(' ')
     {

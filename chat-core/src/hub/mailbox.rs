@@ -107,7 +107,8 @@ impl Item {
         }
     }
 
-    fn cost(&self) -> usize {
+    /// What it counts for.
+    pub(crate) fn cost(&self) -> usize {
         match self {
             Self::Own(event) => event.cost(),
             Self::Shared(outbound) => outbound.cost(),

@@ -5,7 +5,7 @@ mod counters;
 mod effects;
 mod hold;
 mod local;
-mod mailbox;
+pub(crate) mod mailbox;
 mod names;
 mod room;
 mod room_handle;

@@ -9,7 +9,7 @@ mod backlog;
 mod conversation;
 mod driver;
 mod hook;
-mod machine;
+pub(crate) mod machine;
 mod outbox;
 mod rate;
 mod scratch;
