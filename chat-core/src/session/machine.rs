@@ -170,9 +170,7 @@ impl<W: Wire> Machine<W> {
             true => end,
             false => {
                 self.state = FrameState::Done;
-                if !too_long {
-                    self.carry.extend_from_slice(end);
-                }
+                self.carry_within(end);
                 &self.carry
             }
         };
@@ -187,6 +185,13 @@ impl<W: Wire> Machine<W> {
         }
     }
 
+    /// Adds as much of `more` to what is kept as a frame may have. Of one that is too long that is enough to tell what
+    /// it asks for.
+    fn carry_within(&mut self, more: &[u8]) {
+        let room = (self.max_line + TERMINATOR).saturating_sub(self.carry.len());
+        self.carry.extend_from_slice(&more[..room.min(more.len())]);
+    }
+
     /// Keeps `input`, in which no frame ends, for later.
     fn carry_on(&mut self, input: &[u8]) -> Option<Action<'static>> {
         if self.state == FrameState::Skipping {
@@ -197,11 +202,13 @@ impl<W: Wire> Machine<W> {
             self.carry.extend_from_slice(input);
             return None;
         }
-        let start = match self.carry.is_empty() {
-            true => input,
-            false => &self.carry,
+        let verb = match self.carry.is_empty() {
+            true => self.wire.verb(input),
+            false => {
+                self.carry_within(input);
+                self.wire.verb(&self.carry)
+            }
         };
-        let verb = self.wire.verb(start);
         self.carry = Vec::new();
         self.state = FrameState::Skipping;
         Some(Action::Refuse(line_too_long(verb, self.max_line)))
