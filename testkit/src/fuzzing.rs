@@ -8,7 +8,7 @@ use chinwag_core::{
 };
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
-use crate::{Link, MemoryNet, MemoryStream, VirtualRuntime};
+use crate::{Link, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 
 /// Two connections, on either wire, whose clients send whatever `data` says, in its pieces and at its times, read or
 /// not, close, break and vanish: nobody panics, what is written stays within bounds, a third one is served all the
@@ -37,7 +37,7 @@ pub fn connection(data: &[u8]) {
             ..Link::default()
         };
         let mut peers = [wire, "line"].map(|wire| net.try_connect(wire, link).ok());
-        let mut bystander = crate::Peer::registered(net.connect("line"), "bystander").await;
+        let mut bystander = Peer::registered(net.connect("line"), "bystander").await;
         let mut rest = data;
         while let Some((&what, after)) = rest.split_first() {
             rest = after;
@@ -56,7 +56,7 @@ pub fn connection(data: &[u8]) {
                 96..104 => rt.settle().await,
                 104..110 => {
                     rt.sleep(Duration::from_millis(length as u64 * 20)).await;
-                    bystander.ask("ping", "pong").await;
+                    is_served(&rt, &mut bystander).await;
                 }
                 110..118 => read(peer),
                 118..120 => {
@@ -73,14 +73,12 @@ pub fn connection(data: &[u8]) {
                 122 => hub.publish("#a", "from the program").map_or((), drop),
                 123 => drop(hub.tell("a", "from the program")),
                 124 => drop(hub.kick("a", "for a reason")),
-                _ => {
-                    bystander.ask("ping", "pong").await;
-                }
+                _ => is_served(&rt, &mut bystander).await,
             }
             assert_eq!(rt.panics(), 0);
             assert!(hub.stats().queue_bytes <= 3 * (4 * 1024 + 8 * 1024));
         }
-        bystander.ask("ping", "pong").await;
+        is_served(&rt, &mut bystander).await;
         peers.iter_mut().for_each(read);
         drop(peers);
         drop(bystander);
@@ -92,6 +90,12 @@ pub fn connection(data: &[u8]) {
         rt.sleep(Duration::from_secs(10)).await;
         assert_eq!((rt.tasks(), rt.timers(), rt.panics()), (0, 0, 0));
     });
+}
+
+/// Asks for something, no faster than one may.
+async fn is_served(rt: &VirtualRuntime, peer: &mut Peer<MemoryStream>) {
+    rt.sleep(Duration::from_millis(60)).await;
+    peer.ask("ping", "pong").await;
 }
 
 /// Takes what is there to be read. No line is cut off where more follows.
