@@ -1,12 +1,12 @@
 //! A map from names to whoever holds them, in parts that are locked apart.
 
-use std::{hash::RandomState, sync::PoisonError};
+use std::sync::PoisonError;
 
 use hashbrown::{HashTable, hash_table::Entry};
 
 use crate::{
     model::{Name, name_hash, same_name},
-    sync::RwLock,
+    sync::{RandomState, RwLock},
 };
 
 /// A concurrent map whose keys are names, in whatever case.
