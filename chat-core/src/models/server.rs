@@ -172,7 +172,8 @@ fn a_sleeper_hears_what_comes_while_it_is_written_to() {
 }
 
 /// The same with sockets that are full after a few bytes, and a mailbox that is full after a few messages: who talks
-/// is held back, and let go when the reader has caught up, for patience never ends here.
+/// is held back, and let go when the reader has caught up, also while others write to its own socket. Patience never
+/// ends here.
 #[test]
 fn who_is_held_back_for_a_slow_reader_goes_on() {
     check(4000, || {
@@ -181,28 +182,36 @@ fn who_is_held_back_for_a_slow_reader_goes_on() {
             let server = Running::of(&hub().limits(limits).build(), 100);
             let mut reader = server.peer("reader").await;
             let talkers = [server.peer("ada").await, server.peer("bob").await];
-            let text = "x".repeat(300);
+            let mut cleo = server.peer("cleo").await;
+            // The second one is too much for a mailbox also when it is alone in it.
+            let texts = [300, 600].map(|length| "x".repeat(length));
             let talks = talkers.into_iter().map(|mut peer| {
-                let text = text.clone();
+                let texts = texts.clone();
                 spawn(async move {
-                    for i in 0..2 {
-                        peer.say(&format!("chat,reader,{i}{text}")).await;
+                    for text in texts {
+                        peer.say(&format!("chat,reader,{text}")).await;
                     }
-                    peer.ask("ping", "pong").await;
+                    peer.say("ping").await;
+                    let mut heard = [peer.line().await.unwrap(), peer.line().await.unwrap()];
+                    heard.sort();
+                    assert_eq!(heard, ["cleo says hi", "pong"]);
                 })
             });
             let talks: Vec<_> = talks.collect();
+            for name in ["ada", "bob"] {
+                cleo.say(&format!("chat,{name}")).await;
+            }
             let heard = messages(&mut reader, 4).await;
             for name in ["ada", "bob"] {
                 let its = heard.iter().filter(|line| line.starts_with(name));
-                let due = [0, 1].map(|i| format!("{name} says {i}{text}"));
+                let due = texts.each_ref().map(|text| format!("{name} says {text}"));
                 assert!(its.eq(due.iter()), "{heard:?}");
             }
-            assert_eq!(server.hub.stats().queue_bytes, 0);
             for talk in talks {
                 talk.await.unwrap();
             }
-            server.ends([reader]).await;
+            assert_eq!(server.hub.stats().queue_bytes, 0);
+            server.ends([reader, cleo]).await;
         });
     });
 }
