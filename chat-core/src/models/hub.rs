@@ -3,8 +3,8 @@
 use futures::StreamExt;
 use shuttle::{future::block_on, thread};
 
-use super::{check, hub};
-use crate::{Event, HubError, LocalUser};
+use super::{Tasks, check, hub};
+use crate::{Event, Hub, HubError, Limits, LocalUser, TakenName};
 
 /// The texts of what a user is told until `count` messages have come, which it waits for.
 fn hears(user: &mut LocalUser, count: usize) -> Vec<(Option<u64>, String)> {
@@ -18,6 +18,38 @@ fn hears(user: &mut LocalUser, count: usize) -> Vec<(Option<u64>, String)> {
         }
     }
     heard
+}
+
+/// A user who sees who comes to the room and who goes.
+struct Watcher(LocalUser);
+
+impl Watcher {
+    fn new(hub: &Hub) -> Self {
+        let mut user = hub.connect("watcher").unwrap();
+        user.join("#a").unwrap();
+        Self(user)
+    }
+
+    /// Whether `name` is there in the end. It came and went in turns: nobody else had it before it was gone.
+    fn sees(mut self, name: &str) -> bool {
+        let hub = self.0.hub().clone();
+        hub.tell("watcher", "the end").unwrap();
+        let mut is_there = false;
+        loop {
+            match block_on(self.0.next()).unwrap() {
+                Event::Joined { name: who, .. } if who == *name => {
+                    assert!(!is_there, "two are called {name}");
+                    is_there = true;
+                }
+                Event::Quit { name: who, .. } if who == *name => {
+                    assert!(is_there, "{name} goes twice");
+                    is_there = false;
+                }
+                Event::Direct { .. } => return is_there,
+                _ => {}
+            }
+        }
+    }
 }
 
 /// The wake-up of a mailbox: two push while its reader takes what there is and goes to sleep. It wakes up for each,
@@ -47,19 +79,51 @@ fn nothing_is_pushed_to_a_sleeper_that_stays_asleep() {
     });
 }
 
+/// A mailbox that is full after a few messages: who talks holds back, and goes on when the reader has caught up, for
+/// patience never ends here.
+#[test]
+fn who_holds_back_for_a_reader_goes_on() {
+    check(10_000, || {
+        let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
+        let hub = hub().limits(limits).build();
+        let mut reader = hub.connect("reader").unwrap();
+        let talkers = ["a", "b"].map(|name| {
+            let mut user = hub.connect(name).unwrap();
+            thread::spawn(move || {
+                for i in 0..3 {
+                    let text = format!("{i}{}", "x".repeat(300));
+                    let send = |user: &mut LocalUser| user.send("reader", &text);
+                    block_on(user.when_ready(&Tasks::new(), send)).unwrap();
+                }
+            })
+        });
+        let heard = hears(&mut reader, 6);
+        for talker in talkers {
+            talker.join().unwrap();
+        }
+        for i in ["0", "1", "2"] {
+            let times = heard.iter().filter(|(_, text)| text.starts_with(i));
+            assert_eq!(times.count(), 2, "{heard:?}");
+        }
+    });
+}
+
 /// Two want a name while its owner goes. One of them has it at a time, and it is free at the end.
 #[test]
 fn a_name_has_one_owner() {
     check(20_000, || {
         let hub = hub().build();
-        let owner = hub.connect("ada").unwrap();
+        let watcher = Watcher::new(&hub);
+        let mut owner = hub.connect("ada").unwrap();
+        owner.join("#a").unwrap();
         let claims = [0, 1].map(|_| {
             let hub = hub.clone();
             thread::spawn(move || match hub.connect("ADA") {
-                Ok(user) => {
+                Ok(mut user) => {
+                    user.join("#a").unwrap();
                     // Nobody else has it meanwhile.
                     assert_eq!(hub.connect("ada").unwrap_err(), HubError::NameTaken);
-                    assert_eq!(hub.users().len(), 1);
+                    assert_eq!(hub.users().len(), 2);
                     drop(user);
                     true
                 }
@@ -72,8 +136,87 @@ fn a_name_has_one_owner() {
         drop(owner);
         let got: Vec<_> = claims.into_iter().map(|c| c.join().unwrap()).collect();
         // Whoever comes when all others are gone gets it.
-        assert_eq!(hub.users().len(), 0, "{got:?}");
+        assert_eq!(hub.users().len(), 1, "{got:?}");
         drop(hub.connect("ada").unwrap());
+        assert!(!watcher.sees("ada"));
+    });
+}
+
+/// Two take a name over, from its owner who goes and from each other. Both get it, the one after the other, and
+/// what is sent to it is heard by the last one.
+#[test]
+fn a_name_that_is_taken_over_has_one_owner() {
+    check(10_000, || {
+        let hub = hub().taken_name(TakenName::Replace).build();
+        let watcher = Watcher::new(&hub);
+        let mut owner = hub.connect("ada").unwrap();
+        owner.join("#a").unwrap();
+        let claims = [0, 1].map(|_| {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                let mut user = hub.connect("ada").unwrap();
+                // It may be another's by now.
+                if let Err(error) = user.join("#a") {
+                    assert!(matches!(error, HubError::NotRegistered | HubError::Closed));
+                }
+                user
+            })
+        });
+        drop(owner);
+        let users = claims.map(|claim| claim.join().unwrap());
+        assert_eq!(hub.users().len(), 2);
+        assert_eq!(hub.members("#a").unwrap().len(), 2);
+        hub.tell("ada", "hello").unwrap();
+        let mut heard = 0;
+        for mut user in users {
+            while let Some(event) = block_on(user.next()) {
+                if matches!(event, Event::Direct { .. }) {
+                    heard += 1;
+                    break;
+                }
+            }
+            drop(user);
+        }
+        assert_eq!(heard, 1);
+        assert!(!watcher.sees("ada"));
+        assert_eq!(hub.users().len(), 0);
+    });
+}
+
+/// One connection of a user goes while another one comes, and somebody talks in their room. The one that comes has
+/// the name and what belongs to it, of the same user or of a new one.
+#[test]
+fn a_name_that_is_shared_lasts_as_long_as_a_connection() {
+    check(10_000, || {
+        let hub = hub().taken_name(TakenName::Share).build();
+        let watcher = Watcher::new(&hub);
+        let mut first = hub.connect("ada").unwrap();
+        first.join("#a").unwrap();
+        let talker = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.publish("#a", "hello").unwrap())
+        };
+        let second = {
+            let hub = hub.clone();
+            thread::spawn(move || hub.connect("ada").unwrap())
+        };
+        drop(first);
+        let mut second = second.join().unwrap();
+        talker.join().unwrap();
+        let members = hub.members("#a").unwrap();
+        let is_member = members.iter().any(|member| *member == *"ada");
+        assert_eq!(second.say("#a", "two").is_ok(), is_member);
+        hub.tell("ada", "three").unwrap();
+        let mut said = 0;
+        while let (Some(_), _) = hears(&mut second, 1).remove(0) {
+            said += 1;
+        }
+        let own = usize::from(is_member);
+        assert!((own..=2 * own).contains(&said), "{said} of {own}");
+        assert_eq!(watcher.sees("ada"), is_member);
+        assert_eq!(hub.users(), ["ada"]);
+        drop(second);
+        assert_eq!(hub.users().len(), 0);
     });
 }
 

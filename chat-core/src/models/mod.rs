@@ -16,15 +16,21 @@ mod server;
 use std::{
     env,
     future::Future,
+    mem,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread,
     time::{Duration, Instant},
 };
 
 use shuttle::{
     Config, Runner,
-    scheduler::{PctScheduler, RandomScheduler},
+    future::{AbortHandle, JoinHandle},
+    scheduler::{PctScheduler, RandomScheduler, ReplayScheduler},
 };
 
 use crate::{Hub, HubBuilder, Rates, Runtime, Sleep};
@@ -33,22 +39,46 @@ use crate::{Hub, HubBuilder, Rates, Runtime, Sleep};
 /// other with few changes of thread, where rare orders are found sooner.
 fn check(schedules: usize, model: impl Fn() + Send + Sync + 'static) {
     if let Ok(schedule) = env::var("CHINWAG_SCHEDULE") {
-        return shuttle::replay(model, &schedule);
+        let schedule = ReplayScheduler::new_from_encoded(&schedule);
+        Runner::new(schedule, config()).run(model);
+        return;
     }
     let times = env::var("CHINWAG_SCHEDULES").map_or(1, |times| times.parse().expect("a number"));
     let half = schedules * times / 2;
+    let report = Report(Arc::default());
     let model = Arc::new(model);
-    let runner = |run: Arc<dyn Fn() + Send + Sync>| move || run();
-    let (first, second) = (runner(model.clone()), runner(model));
-    Runner::new(RandomScheduler::new_from_seed(1, half), config()).run(first);
-    Runner::new(PctScheduler::new_from_seed(1, 3, half), config()).run(second);
-    println!("{} schedules", 2 * half);
+    let counted = || {
+        let (count, model) = (report.0.clone(), model.clone());
+        move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            model();
+        }
+    };
+    Runner::new(RandomScheduler::new_from_seed(1, half), config()).run(counted());
+    Runner::new(PctScheduler::new_from_seed(1, 3, half), config()).run(counted());
+}
+
+/// Says at the end of a model under how many schedules it has run.
+struct Report(Arc<AtomicUsize>);
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let how = match thread::panicking() {
+            true => "FAILED in the last one",
+            false => "passed",
+        };
+        let (model, count) = (thread::current(), self.0.load(Ordering::Relaxed));
+        let model = model.name().unwrap_or("a model");
+        println!("{model}: {count} schedules, {how}");
+    }
 }
 
 fn config() -> Config {
     let mut config = Config::new();
     // A connection in a build that is not optimised takes more than there is by default.
     config.stack_size = 512 * 1024;
+    // What it warns of is said above: it knows no weak memory.
+    config.silence_warnings = true;
     config
 }
 
@@ -65,7 +95,38 @@ fn epoch() -> Instant {
 
 /// Each task is one of the checker's, and no timer ever fires.
 #[derive(Clone)]
-struct Tasks(Instant);
+struct Tasks {
+    now: Instant,
+    /// All that were ever spawned.
+    spawned: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Tasks {
+    fn new() -> Self {
+        Self {
+            now: epoch(),
+            spawned: Arc::default(),
+        }
+    }
+
+    /// Drops the task that was spawned as the one of this number, when it is used.
+    fn dropper(&self, number: usize) -> AbortHandle {
+        self.lock()[number].abort_handle()
+    }
+
+    /// Waits for all to end.
+    async fn join(&self) {
+        let spawned = mem::take(&mut *self.lock());
+        for task in spawned {
+            // Whether it was dropped is known to who has done so.
+            let _ = task.await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.spawned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Runtime for Tasks {
     type Sleep = Never;
@@ -74,16 +135,72 @@ impl Runtime for Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        drop(shuttle::future::spawn(task));
+        let task = shuttle::future::spawn(LastWaker::new(task));
+        self.lock().push(task);
         Ok(())
     }
 
     fn sleep_until(&self, deadline: Instant) -> Never {
-        Never(deadline <= self.0)
+        Never(deadline <= self.now)
     }
 
     fn now(&self) -> Instant {
-        self.0
+        self.now
+    }
+}
+
+/// A future that gets another waker in every second poll, and which those that it had before wake no more: it must
+/// not count on them.
+struct LastWaker<F> {
+    future: Pin<Box<F>>,
+    polls: usize,
+    waker: Waker,
+    current: Arc<AtomicUsize>,
+}
+
+/// The waker of two polls of a [`LastWaker`].
+struct Numbered {
+    number: usize,
+    current: Arc<AtomicUsize>,
+    task: Waker,
+}
+
+impl<F> LastWaker<F> {
+    fn new(future: F) -> Self {
+        Self {
+            future: Box::pin(future),
+            polls: 0,
+            waker: Waker::noop().clone(),
+            current: Arc::default(),
+        }
+    }
+}
+
+impl<F: Future> Future for LastWaker<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = &mut *self;
+        if this.polls.is_multiple_of(2) {
+            this.current.store(this.polls, Ordering::Relaxed);
+            this.waker = Waker::from(Arc::new(Numbered {
+                number: this.polls,
+                current: this.current.clone(),
+                task: cx.waker().clone(),
+            }));
+        }
+        this.polls += 1;
+        this.future
+            .as_mut()
+            .poll(&mut Context::from_waker(&this.waker))
+    }
+}
+
+impl Wake for Numbered {
+    fn wake(self: Arc<Self>) {
+        if self.number == self.current.load(Ordering::Relaxed) {
+            self.task.wake_by_ref();
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -18,27 +21,47 @@ use shuttle::sync::Mutex;
 use crate::{Addr, Incoming, Listener};
 
 /// One direction of a stream.
-#[derive(Default)]
 struct Pipe {
     bytes: VecDeque<u8>,
+    /// How many bytes fit between the writer and the reader.
+    capacity: usize,
     /// Nothing more is written.
     is_closed: bool,
     /// Nobody reads any more.
     is_dropped: bool,
     reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Pipe {
+    fn new(capacity: usize) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            bytes: VecDeque::new(),
+            capacity,
+            is_closed: false,
+            is_dropped: false,
+            reader: None,
+            writer: None,
+        }))
+    }
 }
 
 /// One end of a stream.
 pub(super) struct End {
     inward: Arc<Mutex<Pipe>>,
     outward: Arc<Mutex<Pipe>>,
+    /// A listener has handed it out.
+    accepted: Arc<AtomicBool>,
 }
 
-fn pair() -> (End, End) {
-    let (one, two) = (Arc::default(), Arc::default());
+/// Two ends; so many bytes fit between the second one and the first one, and any number the other way.
+fn pair(capacity: usize) -> (End, End) {
+    let (one, two) = (Pipe::new(capacity), Pipe::new(usize::MAX));
+    let accepted = Arc::default();
     let end = |inward: &Arc<_>, outward: &Arc<_>| End {
         inward: Arc::clone(inward),
         outward: Arc::clone(outward),
+        accepted: Arc::clone(&accepted),
     };
     (end(&one, &two), end(&two, &one))
 }
@@ -58,6 +81,7 @@ impl AsyncRead for End {
         for (to, from) in buf.iter_mut().zip(pipe.bytes.drain(..count)) {
             *to = from;
         }
+        wake(pipe.writer.take());
         Poll::Ready(Ok(count))
     }
 }
@@ -65,16 +89,21 @@ impl AsyncRead for End {
 impl AsyncWrite for End {
     fn poll_write(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut pipe = self.outward.lock().unwrap();
         if pipe.is_dropped {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        pipe.bytes.extend(buf);
+        let count = buf.len().min(pipe.capacity - pipe.bytes.len());
+        if count == 0 && !buf.is_empty() {
+            pipe.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        pipe.bytes.extend(&buf[..count]);
         wake(pipe.reader.take());
-        Poll::Ready(Ok(buf.len()))
+        Poll::Ready(Ok(count))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -95,7 +124,9 @@ impl Drop for End {
         outward.is_closed = true;
         wake(outward.reader.take());
         drop(outward);
-        self.inward.lock().unwrap().is_dropped = true;
+        let mut inward = self.inward.lock().unwrap();
+        inward.is_dropped = true;
+        wake(inward.writer.take());
     }
 }
 
@@ -110,11 +141,19 @@ pub(super) struct Door(UnboundedReceiver<End>);
 
 /// What connects to a [`Door`].
 #[derive(Clone)]
-pub(super) struct Bell(UnboundedSender<End>);
+pub(super) struct Bell {
+    door: UnboundedSender<End>,
+    capacity: usize,
+}
 
-pub(super) fn door() -> (Bell, Door) {
+/// A listener from whose sockets peers get so many bytes at a time.
+pub(super) fn door(capacity: usize) -> (Bell, Door) {
     let (bell, door) = unbounded();
-    (Bell(bell), Door(door))
+    let bell = Bell {
+        door: bell,
+        capacity,
+    };
+    (bell, Door(door))
 }
 
 impl Listener for Door {
@@ -122,7 +161,10 @@ impl Listener for Door {
 
     async fn accept(&mut self) -> io::Result<Incoming<End>> {
         match self.0.next().await {
-            Some(end) => Ok(Incoming::new(end, Addr::Memory(0))),
+            Some(end) => {
+                end.accepted.store(true, Ordering::Relaxed);
+                Ok(Incoming::new(end, Addr::Memory(0)))
+            }
             None => std::future::pending().await,
         }
     }
@@ -135,8 +177,8 @@ impl Listener for Door {
 impl Bell {
     /// A connection. `None` if nobody listens any more.
     pub(super) fn connect(&self) -> Option<Peer> {
-        let (ours, theirs) = pair();
-        self.0.unbounded_send(theirs).ok()?;
+        let (ours, theirs) = pair(self.capacity);
+        self.door.unbounded_send(theirs).ok()?;
         Some(Peer {
             io: ours,
             unread: Vec::new(),
@@ -155,6 +197,11 @@ impl Peer {
     pub(super) async fn say(&mut self, line: &str) {
         // If it is broken, that is seen by reading.
         let _ = self.io.write_all(format!("{line}\n").as_bytes()).await;
+    }
+
+    /// Whether the server has accepted it.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.io.accepted.load(Ordering::Relaxed)
     }
 
     /// Sends nothing more.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use shuttle::future::{JoinHandle, block_on, spawn};
 
 use super::{
-    LONG, Tasks, check, epoch, hub,
+    LONG, Tasks, check, hub,
     net::{Bell, Peer, door},
 };
-use crate::{Hub, Server, ServerHandle, wire::Line};
+use crate::{Hub, Limits, Server, ServerHandle, wire::Line};
 
 /// A server that runs.
 struct Running {
@@ -16,41 +16,75 @@ struct Running {
     bell: Bell,
     handle: ServerHandle,
     task: JoinHandle<()>,
+    /// Those of its connections.
+    tasks: Tasks,
 }
 
 impl Running {
     fn new() -> Self {
-        let hub = hub().build();
-        let (bell, door) = door();
+        Self::of(&hub().build(), usize::MAX)
+    }
+
+    /// A server of `hub`, whose sockets take so many bytes at a time.
+    fn of(hub: &Hub, capacity: usize) -> Self {
+        let (bell, door) = door(capacity);
         let server = Server::new(hub.clone()).listen(door, Line::default());
         let handle = server.handle();
+        let tasks = Tasks::new();
+        let runtime = tasks.clone();
         let task = spawn(async {
-            server.run(Tasks(epoch())).await.unwrap();
+            server.run(runtime).await.unwrap();
         });
         Self {
-            hub,
+            hub: hub.clone(),
             bell,
             handle,
             task,
+            tasks,
         }
+    }
+
+    /// A peer with a name.
+    async fn peer(&self, name: &str) -> Peer {
+        let mut peer = self.bell.connect().unwrap();
+        peer.ask(&format!("register,{name}"), "ack").await;
+        peer
     }
 
     /// A peer with a name, who is in the room.
     async fn member(&self, name: &str) -> Peer {
-        let mut peer = self.bell.connect().unwrap();
-        peer.ask(&format!("register,{name}"), "ack").await;
+        let mut peer = self.peer(name).await;
         peer.ask("join,#a", "ack").await;
         peer
     }
 
-    /// Its peers are gone: nothing may be left of it.
-    async fn ends(self) {
+    /// It shuts down, which `peers` are told, and no message any more. Nothing is left of it.
+    async fn ends(self, peers: impl IntoIterator<Item = Peer>) {
+        self.shuts_down(peers).await;
+        self.is_over().await;
+    }
+
+    async fn shuts_down(&self, peers: impl IntoIterator<Item = Peer>) {
         self.handle.shut_down(LONG);
+        for mut peer in peers {
+            let rest = peer.rest().await;
+            assert_eq!(rest.last().map(String::as_str), Some("bye"));
+            assert!(!rest.iter().any(is_message), "{rest:?}");
+        }
+    }
+
+    async fn is_over(self) {
         self.task.await.unwrap();
+        assert_eq!(self.handle.connections(), 0);
+        self.tasks.join().await;
         let stats = self.hub.stats();
         assert_eq!((stats.users, stats.rooms, stats.queue_bytes), (0, 0, 0));
         assert_eq!(stats.connections, 0);
     }
+}
+
+fn is_message(line: &String) -> bool {
+    line.contains(" says ")
 }
 
 /// The lines of a member that are messages, until there are so many.
@@ -58,7 +92,7 @@ async fn messages(peer: &mut Peer, count: usize) -> Vec<String> {
     let mut said = Vec::new();
     while said.len() < count {
         let line = peer.line().await.unwrap();
-        if line.contains(" says ") {
+        if is_message(&line) {
             said.push(line);
         }
     }
@@ -66,16 +100,17 @@ async fn messages(peer: &mut Peer, count: usize) -> Vec<String> {
 }
 
 /// Three talk in a room: each of the tasks writes to the sockets of those that sleep, and puts them to sleep again,
-/// while others have something for them. All hear everything once, in one order.
+/// while others have something for them, also the task of another server, which wakes them instead. All hear
+/// everything once, in one order, and nothing is left in a mailbox then.
 #[test]
 fn whoever_writes_for_a_sleeper_leaves_nothing_in_its_mailbox() {
     check(3000, || {
         block_on(async {
             let server = Running::new();
-            let mut peers = Vec::new();
-            for name in ["ada", "bob", "cleo"] {
-                peers.push(server.member(name).await);
-            }
+            let other = Running::of(&server.hub, usize::MAX);
+            let ada = server.member("ada").await;
+            let bob = server.member("bob").await;
+            let peers = [ada, bob, other.member("cleo").await];
             let talks = peers.into_iter().enumerate().map(|(i, mut peer)| {
                 spawn(async move {
                     peer.say(&format!("say,#a,{i}")).await;
@@ -93,8 +128,10 @@ fn whoever_writes_for_a_sleeper_leaves_nothing_in_its_mailbox() {
                 heard.iter().all(|messages| *messages == heard[0]),
                 "{heard:?}"
             );
-            drop(peers);
-            server.ends().await;
+            assert_eq!(server.hub.stats().queue_bytes, 0);
+            other.shuts_down(peers.pop()).await;
+            other.task.await.unwrap();
+            server.ends(peers).await;
         });
     });
 }
@@ -105,14 +142,8 @@ fn a_sleeper_hears_what_comes_while_it_is_written_to() {
     check(6000, || {
         block_on(async {
             let server = Running::new();
-            let mut reader = server.bell.connect().unwrap();
-            reader.ask("register,reader", "ack").await;
-            let mut talkers = Vec::new();
-            for name in ["ada", "bob"] {
-                let mut peer = server.bell.connect().unwrap();
-                peer.ask(&format!("register,{name}"), "ack").await;
-                talkers.push(peer);
-            }
+            let mut reader = server.peer("reader").await;
+            let talkers = [server.peer("ada").await, server.peer("bob").await];
             let talks = talkers.into_iter().map(|mut peer| {
                 spawn(async move {
                     for i in 0..2 {
@@ -130,12 +161,57 @@ fn a_sleeper_hears_what_comes_while_it_is_written_to() {
                 let due = [0, 1].map(|i| format!("{name} says {i}"));
                 assert!(its.eq(due.iter()), "{heard:?}");
             }
+            assert_eq!(server.hub.stats().queue_bytes, 0);
             program.await.unwrap();
             for talk in talks {
                 talk.await.unwrap();
             }
-            drop(reader);
-            server.ends().await;
+            server.ends([reader]).await;
+        });
+    });
+}
+
+/// The same with sockets that are full after a few bytes, and a mailbox that is full after a few messages: who talks
+/// is held back, and let go when the reader has caught up, also while others write to its own socket. Patience never
+/// ends here.
+#[test]
+fn who_is_held_back_for_a_slow_reader_goes_on() {
+    check(4000, || {
+        block_on(async {
+            let limits = Limits::builder().mailbox_bytes(1024).build().unwrap();
+            let server = Running::of(&hub().limits(limits).build(), 100);
+            let mut reader = server.peer("reader").await;
+            let talkers = [server.peer("ada").await, server.peer("bob").await];
+            let mut cleo = server.peer("cleo").await;
+            // The second one is too much for a mailbox also when it is alone in it.
+            let texts = [300, 600].map(|length| "x".repeat(length));
+            let talks = talkers.into_iter().map(|mut peer| {
+                let texts = texts.clone();
+                spawn(async move {
+                    for text in texts {
+                        peer.say(&format!("chat,reader,{text}")).await;
+                    }
+                    peer.say("ping").await;
+                    let mut heard = [peer.line().await.unwrap(), peer.line().await.unwrap()];
+                    heard.sort();
+                    assert_eq!(heard, ["cleo says hi", "pong"]);
+                })
+            });
+            let talks: Vec<_> = talks.collect();
+            for name in ["ada", "bob"] {
+                cleo.say(&format!("chat,{name}")).await;
+            }
+            let heard = messages(&mut reader, 4).await;
+            for name in ["ada", "bob"] {
+                let its = heard.iter().filter(|line| line.starts_with(name));
+                let due = texts.each_ref().map(|text| format!("{name} says {text}"));
+                assert!(its.eq(due.iter()), "{heard:?}");
+            }
+            for talk in talks {
+                talk.await.unwrap();
+            }
+            assert_eq!(server.hub.stats().queue_bytes, 0);
+            server.ends([reader, cleo]).await;
         });
     });
 }
@@ -167,10 +243,56 @@ fn nobody_waits_for_a_task_that_has_ended() {
             talker.say("say,#a,last words").await;
             talker.done_sending().await;
             drop(talker.rest().await);
+            let mut readers = Vec::new();
             for listen in listens {
-                drop(listen.await.unwrap());
+                readers.push(listen.await.unwrap());
             }
-            server.ends().await;
+            assert_eq!(server.hub.stats().queue_bytes, 0);
+            server.ends(readers).await;
+        });
+    });
+}
+
+/// The runtime drops the task of one who talks, in whatever it is about to do for those who listen. They are told
+/// that it is gone, and before that what it has said, or none of them is.
+#[test]
+fn nobody_waits_for_a_task_that_is_dropped() {
+    check(3000, || {
+        block_on(async {
+            let server = Running::new();
+            let mut talker = server.member("talker").await;
+            let mut readers = Vec::new();
+            for name in ["ada", "bob", "cleo"] {
+                readers.push(server.member(name).await);
+            }
+            let listens = readers.into_iter().map(|mut peer| {
+                spawn(async move {
+                    let mut heard = Vec::new();
+                    loop {
+                        let line = peer.line().await.unwrap();
+                        match line.as_str() {
+                            "talker quit closed" => return (heard, peer),
+                            _ if is_message(&line) => heard.push(line),
+                            _ => {}
+                        }
+                    }
+                })
+            });
+            let listens: Vec<_> = listens.collect();
+            let task = server.tasks.dropper(0);
+            let drops = spawn(async move { task.abort() });
+            talker.say("say,#a,last words").await;
+            let mut heard = Vec::new();
+            let mut readers = Vec::new();
+            for listen in listens {
+                let (its, peer) = listen.await.unwrap();
+                heard.push(its);
+                readers.push(peer);
+            }
+            let all_or_none = heard.iter().all(|its| *its == heard[0]);
+            assert!(all_or_none && heard[0].len() <= 1, "{heard:?}");
+            drops.await.unwrap();
+            server.ends(readers).await;
         });
     });
 }
@@ -194,8 +316,7 @@ fn a_connection_that_ends_while_it_is_written_to_harms_nobody() {
             let (own, bob) = talk.await.unwrap();
             assert_eq!(heard, own);
             leaves.await.unwrap();
-            drop((ada, bob));
-            server.ends().await;
+            server.ends([ada, bob]).await;
         });
     });
 }
@@ -215,6 +336,7 @@ fn a_shutdown_ends_those_who_just_come() {
                     peer.say(&format!("register,user{i}")).await;
                     peer.say("join,#a").await;
                     let heard = peer.rest().await;
+                    assert_ne!(heard.is_empty(), peer.was_accepted());
                     if let Some((last, replies)) = heard.split_last() {
                         assert_eq!(last, "bye");
                         let is_known = |line: &String| {
@@ -228,13 +350,43 @@ fn a_shutdown_ends_those_who_just_come() {
                 })
             });
             server.handle.shut_down(LONG);
-            server.task.await.unwrap();
-            let stats = server.hub.stats();
-            assert_eq!((stats.users, stats.rooms, stats.connections), (0, 0, 0));
-            drop(server.bell);
+            server.is_over().await;
             for come in comes {
                 come.await.unwrap();
             }
+        });
+    });
+}
+
+/// The same where there is room for one of them: whoever is let in is told which of the two it was, that the server is
+/// full or that it ends.
+#[test]
+fn a_shutdown_ends_those_who_are_just_refused() {
+    check(6000, || {
+        block_on(async {
+            let limits = Limits::builder().max_connections(1).build().unwrap();
+            let server = Running::of(&hub().limits(limits).build(), usize::MAX);
+            let comes = [0, 1].map(|_| {
+                let bell = server.bell.clone();
+                spawn(async move {
+                    let Some(mut peer) = bell.connect() else {
+                        return false;
+                    };
+                    let heard = peer.rest().await;
+                    assert_ne!(heard.is_empty(), peer.was_accepted());
+                    let is_full = |line: &String| line.starts_with("error,full,");
+                    assert!(heard.iter().all(|line| line == "bye" || is_full(line)));
+                    assert!(heard.len() <= 1, "{heard:?}");
+                    heard.iter().any(is_full)
+                })
+            });
+            server.handle.shut_down(LONG);
+            server.is_over().await;
+            let mut refused = 0;
+            for come in comes {
+                refused += usize::from(come.await.unwrap());
+            }
+            assert!(refused <= 1);
         });
     });
 }
@@ -248,18 +400,18 @@ fn the_end_of_a_hub_is_the_end_of_its_servers() {
             let mut ada = server.member("ada").await;
             let bell = server.bell.clone();
             let comes = spawn(async move {
-                match bell.connect() {
-                    Some(mut late) => late.rest().await,
-                    None => Vec::new(),
-                }
+                let Some(mut late) = bell.connect() else {
+                    return;
+                };
+                let heard = late.rest().await;
+                assert_ne!(heard.is_empty(), late.was_accepted());
+                assert!(heard.is_empty() || heard == ["bye"], "{heard:?}");
             });
             server.hub.close(Duration::from_secs(1));
             assert_eq!(ada.rest().await, ["bye"]);
             drop(ada);
-            server.task.await.unwrap();
-            drop(server.bell);
-            let heard = comes.await.unwrap();
-            assert!(heard.is_empty() || heard == ["bye"], "{heard:?}");
+            server.is_over().await;
+            comes.await.unwrap();
         });
     });
 }
