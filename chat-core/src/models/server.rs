@@ -231,12 +231,11 @@ fn nobody_waits_for_a_task_that_has_ended() {
             let listens = readers.into_iter().map(|mut peer| {
                 spawn(async move {
                     assert_eq!(messages(&mut peer, 1).await, ["#a talker says last words"]);
-                    loop {
-                        let line = peer.line().await.unwrap();
-                        if line == "talker quit closed" {
-                            break peer;
-                        }
-                    }
+                    while peer.line().await.unwrap() != "talker quit closed" {}
+                    // The room was the talker's.
+                    let heir = peer.line().await;
+                    assert_eq!(heir.as_deref(), Some("#a * role ada owner"));
+                    peer
                 })
             });
             let listens: Vec<_> = listens.collect();
