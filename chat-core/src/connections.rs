@@ -10,14 +10,13 @@ use std::{
     task::Poll,
 };
 
-use futures::task::AtomicWaker;
 use slab::Slab;
 
 use crate::{
     hub::{CloseReason, Mailbox},
     rt::give_way,
     session::Backlog,
-    sync::{Mutex, MutexGuard, atomic::AtomicUsize},
+    sync::{AtomicWaker, Mutex, MutexGuard, atomic::AtomicUsize},
 };
 
 /// A number of places, each of which one can have.

@@ -3,13 +3,13 @@
 //!
 //! Not all are from here: what is counted, logged or kept for reuse orders nothing.
 
-#[cfg(not(all(test, shuttle)))]
-pub(crate) use std::hash::RandomState;
-/// Names are in the same parts of a map each time, so that a schedule can be repeated.
 #[cfg(all(test, shuttle))]
-pub(crate) type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
-
-#[cfg(all(test, shuttle))]
-pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, atomic};
+pub(crate) use crate::models::sync::{AtomicWaker, Mutex, MutexGuard, RandomState, RwLock, atomic};
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, atomic};
+pub(crate) use {
+    futures::task::AtomicWaker,
+    std::{
+        hash::RandomState,
+        sync::{Mutex, MutexGuard, RwLock, atomic},
+    },
+};

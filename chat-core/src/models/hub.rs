@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use shuttle::{future::block_on, thread};
 
-use super::{Tasks, check, hub};
+use super::{LONG, Tasks, check, hub};
 use crate::{Event, Hub, HubError, Limits, LocalUser, TakenName};
 
 /// The texts of what a user is told until `count` messages have come, which it waits for.
@@ -220,12 +220,14 @@ fn a_name_that_is_shared_lasts_as_long_as_a_connection() {
     });
 }
 
-/// Two change their names to one that a third gives up, and one is found by it all the while.
+/// Two change their names to one that a third gives up. Who has just sent something to it finds whoever has it then.
 #[test]
 fn a_name_that_changes_hands_leads_to_one_user() {
     check(10_000, || {
         let hub = hub().build();
         let mut ada = hub.connect("ada").unwrap();
+        let mut talker = hub.connect("talker").unwrap();
+        talker.send("ada", "hello").unwrap();
         let renames = ["bob", "cleo"].map(|name| {
             let mut user = hub.connect(name).unwrap();
             thread::spawn(move || {
@@ -240,11 +242,11 @@ fn a_name_that_changes_hands_leads_to_one_user() {
         let mut names: Vec<_> = hub.users().iter().map(ToString::to_string).collect();
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 3);
+        assert_eq!(names.len(), 4);
         for (user, has_it) in &users {
             assert_eq!(user.name().unwrap() == "ada", *has_it);
         }
-        let is_taken = hub.tell("ada", "hello").is_ok();
+        let is_taken = talker.send("ada", "hello").is_ok();
         assert_eq!(is_taken, users.iter().any(|(_, has_it)| *has_it));
     });
 }
@@ -280,6 +282,26 @@ fn nobody_is_in_a_room_that_is_gone() {
         heard.clear();
         drop(users);
         assert!(hub.rooms().is_empty());
+    });
+}
+
+/// Two come while the hub is closed: each is refused, or its events come to an end.
+#[test]
+fn whoever_comes_to_a_hub_that_closes_is_told_so() {
+    check(10_000, || {
+        let hub = hub().build();
+        let comes = ["ada", "bob"].map(|name| {
+            let hub = hub.clone();
+            thread::spawn(move || match hub.connect(name) {
+                Ok(mut user) => while block_on(user.next()).is_some() {},
+                Err(error) => assert_eq!(error, HubError::Closed),
+            })
+        });
+        hub.close(LONG);
+        for come in comes {
+            come.join().unwrap();
+        }
+        assert!(hub.users().is_empty());
     });
 }
 

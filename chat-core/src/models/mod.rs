@@ -12,6 +12,7 @@
 mod hub;
 mod net;
 mod server;
+pub(crate) mod sync;
 
 use std::{
     env,
