@@ -28,7 +28,7 @@
 mod conn;
 mod error;
 pub(crate) mod received;
-mod replies;
+pub(crate) mod replies;
 mod requests;
 mod waiters;
 

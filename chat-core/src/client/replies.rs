@@ -12,7 +12,7 @@ pub(super) type Answer = Result<Reply, ClientError>;
 
 /// What a request that was granted is answered.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Done,
     Names(Vec<String>),
     Topic(String),
@@ -21,7 +21,7 @@ pub(super) enum Reply {
 
 /// A request that has a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Request {
+pub(crate) enum Request {
     Register,
     Users,
     Rooms,
@@ -74,7 +74,7 @@ impl Request {
     }
 
     /// What `line` answers it; `None` if that is no reply to it. `is_bye` says whether one is called so.
-    pub(super) fn reply(self, line: &str, is_bye: bool) -> Option<Reply> {
+    pub(crate) fn reply(self, line: &str, is_bye: bool) -> Option<Reply> {
         match (self, line) {
             // A list of everyone holds one's own name, so that `bye` alone is the end of the server, unless
             // one is called so. A list of members may be just that.
@@ -93,7 +93,7 @@ impl Request {
 }
 
 impl Reply {
-    pub(super) fn into_names(self) -> Vec<String> {
+    pub(crate) fn into_names(self) -> Vec<String> {
         match self {
             Self::Names(names) => names,
             _ => Vec::new(),
@@ -118,7 +118,7 @@ pub struct UserInfo {
 }
 
 /// `error,CODE,explanation`; an explanation has several words, which is how it differs from names.
-pub(super) fn error_line(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn error_line(line: &str) -> Option<(&str, &str)> {
     let (code, explanation) = line.strip_prefix("error,")?.split_once(',')?;
     (!code.contains(' ') && explanation.contains(' ')).then_some((code, explanation))
 }

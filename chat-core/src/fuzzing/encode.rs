@@ -1,95 +1,253 @@
 //! Events on the wire: one line each, which a client reads as what it was.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::Choices;
 use crate::{
-    client::{Received, received::event_line},
-    model::{ErrorCode, Event, QuitReason, Role, RoomName, UserName},
+    client::{
+        Received,
+        received::event_line,
+        replies::{Reply, Request, error_line},
+    },
+    model::{ErrorCode, Event, QuitReason, Role, RoomName, UserName, Verb, Whois},
     plug::one_line,
     wire::{Line, Seed, Wire},
 };
 
-/// Whatever happens is one line on `line`, without anything else that ends one, and a client reads it as what it was.
-/// On `seed` it holds no line end at all.
+/// Whatever is said is one line on `line`, without anything else that ends one, and a client reads it as what it was.
+/// On `seed` it holds no line end at all, and most of it is not said.
 pub fn encode(data: &[u8]) {
     let mut choices = Choices(data);
     while !choices.is_empty() {
-        let event = event(&mut choices);
-        let mut bytes = Vec::new();
-        Line::encode(&event, &mut bytes);
-        let line = bytes.strip_suffix(b"\n").expect("a line");
-        let line = str::from_utf8(line).expect("text");
-        assert!(!line.contains(['\r', '\n', '\0']), "{line:?}");
-        read(&event, line);
-        bytes.clear();
-        Seed::encode(&event, &mut bytes);
-        assert!(!bytes.iter().any(|byte| b"\r\n\0".contains(byte)));
+        match choices.byte() % 4 {
+            0 => list(&mut choices),
+            _ => is_understood(&event(&mut choices)),
+        }
     }
 }
 
-/// Reads `line` as a client does.
+/// Encodes `event` on both wires, and reads it.
+pub(super) fn is_understood(event: &Event) {
+    let mut bytes = Vec::new();
+    Line::encode(event, &mut bytes);
+    read(event, line(&bytes));
+    bytes.clear();
+    Seed::encode(event, &mut bytes);
+    let said = String::from_utf8(bytes).expect("text");
+    assert!(!said.contains(ENDS), "{said:?}");
+    let has_words = match event {
+        Event::Error { verb, .. } => *verb == Some(Verb::Register),
+        Event::Ack | Event::Direct { .. } => true,
+        _ => false,
+    };
+    assert_eq!(!said.is_empty(), has_words, "{event:?} is {said:?}");
+}
+
+/// What no line holds.
+const ENDS: [char; 3] = ['\r', '\n', '\0'];
+
+/// The only line in `bytes`.
+fn line(bytes: &[u8]) -> &str {
+    let line = bytes.strip_suffix(b"\n").expect("a line");
+    let line = str::from_utf8(line).expect("text");
+    assert!(!line.contains(ENDS), "{line:?}");
+    line
+}
+
+/// A list in parts is one line, whatever the parts.
+fn list(choices: &mut Choices<'_>) {
+    let of_rooms = choices.flag();
+    let parts = usize::from(choices.byte() % 4) + 1;
+    let mut said = [Vec::new(), Vec::new()];
+    let mut due = Vec::new();
+    for part in 1..=parts {
+        let (first, last) = (part == 1, part == parts);
+        // Only at the ends, or alone, may there be none.
+        let least = usize::from(!first && !last);
+        let count = usize::from(choices.byte() % 4).max(least);
+        let event = match of_rooms {
+            true => {
+                let rooms: Vec<_> = (0..count).map(|_| room(choices)).collect();
+                due.extend(rooms.iter().map(RoomName::to_string));
+                Event::Rooms { rooms, first, last }
+            }
+            false => {
+                let names: Vec<_> = (0..count).map(|_| name(choices)).collect();
+                due.extend(names.iter().map(UserName::to_string));
+                Event::Names { names, first, last }
+            }
+        };
+        // What comes first has at least one.
+        if first && count == 0 && !last {
+            return;
+        }
+        Line::encode(&event, &mut said[0]);
+        Seed::encode(&event, &mut said[1]);
+    }
+    let request = match of_rooms {
+        true => Request::Rooms,
+        false => Request::Members,
+    };
+    let reply = request.reply(line(&said[0]), false).expect("a reply");
+    assert_eq!(reply.into_names(), due);
+    let due = if of_rooms {
+        String::new()
+    } else {
+        due.join(",")
+    };
+    assert_eq!(said[1], due.into_bytes());
+}
+
+/// Reads `line` as a client does. It is told from a list, which may be due, by its first word.
 fn read(event: &Event, line: &str) {
+    let is_event = line
+        .split_once(' ')
+        .is_some_and(|(word, _)| !word.contains(','));
     let read = event_line(line);
-    match event {
-        Event::Direct { from, text } => {
-            let from = by(from);
-            let text = text.to_string();
-            assert_eq!(read, Some(Received::Message { from, text }));
-        }
-        Event::Sent { to, text } => {
-            let (to, text) = (to.to_string(), text.to_string());
-            assert_eq!(read, Some(Received::Sent { to, text }));
-        }
+    let due = match event.clone() {
+        Event::Direct { from, text } => Received::Message {
+            from: by(from),
+            text: text.to_string(),
+        },
+        Event::Sent { to, text } => Received::Sent {
+            to: to.to_string(),
+            text: text.to_string(),
+        },
         Event::Said {
             room, from, text, ..
-        } => {
-            let (room, from) = (room.to_string(), by(from));
-            let text = text.to_string();
-            assert_eq!(read, Some(Received::Said { room, from, text }));
-        }
+        } => Received::Said {
+            room: room.to_string(),
+            from: by(from),
+            text: text.to_string(),
+        },
+        Event::Joined { room, name } => Received::Joined {
+            room: room.to_string(),
+            name: name.to_string(),
+        },
+        Event::Left { room, name } => Received::Left {
+            room: room.to_string(),
+            name: name.to_string(),
+        },
+        Event::Kicked {
+            room,
+            name,
+            by: actor,
+            banned,
+            reason,
+        } => Received::Kicked {
+            room: room.to_string(),
+            name: name.to_string(),
+            by: by(actor),
+            banned,
+            reason: reason.as_deref().map(Into::into),
+        },
         Event::Topic {
             room,
             by: actor,
             text,
-        } => {
-            let (room, by) = (room.to_string(), by(actor));
-            let text = text.to_string();
-            assert_eq!(read, Some(Received::Topic { room, by, text }));
+        } => Received::Topic {
+            room: room.to_string(),
+            by: by(actor),
+            text: text.to_string(),
+        },
+        Event::Role {
+            room,
+            name,
+            role,
+            by: actor,
+        } => Received::Role {
+            room: room.to_string(),
+            name: name.to_string(),
+            role,
+            by: by(actor),
+        },
+        Event::InviteOnly {
+            room,
+            on,
+            by: actor,
+        } => Received::InviteOnly {
+            room: room.to_string(),
+            on,
+            by: by(actor),
+        },
+        Event::Invited {
+            room,
+            name,
+            by: actor,
+        } => Received::Invited {
+            room: room.to_string(),
+            name: name.to_string(),
+            by: by(actor),
+        },
+        Event::Renamed { old, new } => Received::Renamed {
+            old: old.to_string(),
+            new: new.to_string(),
+        },
+        Event::Quit { name, reason } => Received::Quit {
+            name: name.to_string(),
+            reason: reason.to_string(),
+        },
+        Event::Away { name, text } => Received::Away {
+            name: name.to_string(),
+            text: text.as_deref().map(Into::into),
+        },
+        Event::Missed { count } => {
+            assert_eq!(read, Some(Received::Missed { count }));
+            return;
         }
-        Event::Kicked { name, reason, .. } => {
-            let Some(Received::Kicked {
-                name: read,
-                reason: why,
-                ..
-            }) = read
-            else {
-                panic!("{line:?} is read as {read:?}");
+        reply => {
+            assert!(read.is_none() && !is_event, "{line:?}");
+            return is_reply(&reply, line);
+        }
+    };
+    assert!(is_event, "{line:?}");
+    assert_eq!(read, Some(due));
+}
+
+/// Reads a reply, or an error.
+fn is_reply(event: &Event, line: &str) {
+    let reply = |request: Request| request.reply(line, false).expect("a reply");
+    match event {
+        Event::Ack => drop(reply(Request::Change)),
+        Event::Pong => drop(reply(Request::Ping)),
+        Event::Bye => drop(reply(Request::Quit)),
+        Event::TopicIs { text, .. } => {
+            assert!(matches!(reply(Request::Topic), Reply::Topic(read) if *read == **text));
+        }
+        Event::Whois(about) => {
+            let Reply::User(read) = reply(Request::Whois) else {
+                panic!("{line:?}");
             };
-            assert_eq!(read, name.as_str());
-            assert_eq!(why.as_deref(), reason.as_deref());
+            assert_eq!(read.name, about.name.as_str());
+            assert_eq!(read.connected.as_secs(), about.connected.as_secs());
+            assert_eq!(read.idle.as_secs(), about.idle.as_secs());
+            assert!(
+                read.rooms
+                    .iter()
+                    .eq(about.rooms.iter().map(RoomName::as_str))
+            );
+            assert_eq!(read.away.as_deref(), about.away.as_deref());
         }
-        Event::Error { .. } => {
-            assert!(line.starts_with("error,") && line.contains(' '), "{line:?}");
-            assert_eq!(read, None);
+        Event::Error {
+            code, explanation, ..
+        } => {
+            let (read, why) = error_line(line).expect("an error");
+            assert_eq!(read, code.as_str());
+            assert!(why.ends_with(&**explanation), "{line:?}");
         }
-        Event::TopicIs { .. } => {
-            assert!(line.starts_with("topic,#"), "{line:?}");
-            assert_eq!(read, None);
-        }
-        _ => assert!(read.is_some(), "{line:?}"),
+        _ => panic!("{event:?} is no reply"),
     }
 }
 
-fn by(actor: &Option<UserName>) -> String {
-    actor.as_ref().map_or("*", UserName::as_str).to_owned()
+fn by(actor: Option<UserName>) -> String {
+    actor.map_or("*".into(), |name| name.to_string())
 }
 
 fn event(choices: &mut Choices<'_>) -> Event {
     let kind = choices.byte();
     let (room, name) = (room(choices), name(choices));
     let by = choices.flag().then(|| self::name(choices));
-    match kind % 15 {
+    match kind % 20 {
         0 => Event::Direct {
             from: by,
             text: text(choices),
@@ -111,7 +269,7 @@ fn event(choices: &mut Choices<'_>) -> Event {
             name,
             by,
             banned: choices.flag(),
-            reason: choices.flag().then(|| text(choices)),
+            reason: some_text(choices),
         },
         6 => Event::Topic {
             room,
@@ -126,7 +284,7 @@ fn event(choices: &mut Choices<'_>) -> Event {
             room,
             name,
             by,
-            role: [Role::Member, Role::Moderator, Role::Owner][usize::from(choices.byte() % 3)],
+            role: choices.one([Role::Member, Role::Moderator, Role::Owner]),
         },
         9 => Event::InviteOnly {
             room,
@@ -140,19 +298,42 @@ fn event(choices: &mut Choices<'_>) -> Event {
         },
         12 => Event::Quit {
             name,
-            reason: [QuitReason::Closed, QuitReason::TimedOut, QuitReason::Slow]
-                [usize::from(choices.byte() % 3)],
+            reason: choices.one([QuitReason::Closed, QuitReason::TimedOut, QuitReason::Slow]),
         },
         13 => Event::Away {
             name,
-            text: choices.flag().then(|| text(choices)),
+            text: some_text(choices),
         },
+        14 => Event::Missed {
+            count: u64::from(choices.byte()) << (choices.byte() % 57),
+        },
+        15 => Event::Ack,
+        16 => Event::Pong,
+        17 => Event::Bye,
+        18 => Event::Whois(Box::new(Whois {
+            name,
+            connected: Duration::from_millis(u64::from(choices.byte()) << (choices.byte() % 57)),
+            idle: Duration::from_millis(u64::from(choices.byte()) * 100),
+            rooms: (0..choices.byte() % 4)
+                .map(|_| self::room(choices))
+                .collect(),
+            away: some_text(choices),
+        })),
         _ => {
-            let codes = [ErrorCode::Denied, ErrorCode::Full, ErrorCode::BadUtf8];
-            let code = codes[usize::from(choices.byte() % 3)];
-            Event::error(None, code, text(choices).to_string())
+            let verbs = [Verb::Register, Verb::Say, Verb::Unknown].map(Some);
+            let verb = choices.one([None, verbs[0], verbs[1], verbs[2]]);
+            let codes = [
+                ErrorCode::Denied,
+                ErrorCode::RateLimited,
+                ErrorCode::BadUtf8,
+            ];
+            Event::error(verb, choices.one(codes), text(choices).to_string())
         }
     }
+}
+
+fn some_text(choices: &mut Choices<'_>) -> Option<Arc<str>> {
+    choices.flag().then(|| text(choices))
 }
 
 /// A text as the hub takes it: of one line.

@@ -10,10 +10,16 @@
 mod decode;
 mod encode;
 mod mailbox;
+mod names;
+mod program;
 
-pub use decode::{line_decode, seed_decode};
+use std::time::Instant;
+
+pub use decode::{line_decode, machine, seed_decode};
 pub use encode::encode;
 pub use mailbox::mailbox;
+pub use names::names;
+pub use program::program;
 
 /// Bytes that decide something, one after the other; zeros when there are no more.
 struct Choices<'a>(&'a [u8]);
@@ -31,6 +37,10 @@ impl<'a> Choices<'a> {
         self.byte() & 1 == 1
     }
 
+    fn one<T: Clone, const N: usize>(&mut self, of: [T; N]) -> T {
+        of[usize::from(self.byte()) % N].clone()
+    }
+
     /// At most so many.
     fn bytes(&mut self, most: usize) -> &'a [u8] {
         let (bytes, rest) = self.0.split_at(most.min(self.0.len()));
@@ -39,62 +49,47 @@ impl<'a> Choices<'a> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "any moment will do")]
+fn epoch() -> Instant {
+    Instant::now()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
-    use fastrand::Rng;
-
-    /// Runs `target` on its corpus, and on changes of it.
-    fn corpus(name: &str, target: impl Fn(&[u8])) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../fuzz/corpus")
-            .join(name);
-        if !path.parent().is_some_and(Path::exists) {
-            println!("no corpus: this is not the repository");
-            return;
-        }
-        let files = fs::read_dir(&path).expect("a corpus");
-        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        files.sort();
-        assert!(!files.is_empty(), "{name} has no corpus");
-        let mut rng = Rng::with_seed(1);
-        for file in &files {
-            let bytes = fs::read(file).unwrap();
-            println!("{}", file.display());
-            target(&bytes);
-            for _ in 0..20 {
-                let mut changed = bytes.clone();
-                for _ in 0..rng.usize(1..6) {
-                    let at = rng.usize(..=changed.len());
-                    match rng.u8(..3) {
-                        0 => changed.insert(at, rng.u8(..)),
-                        1 if at < changed.len() => changed[at] = rng.u8(..),
-                        _ => changed.truncate(at),
-                    }
-                }
-                target(&changed);
-            }
-        }
-    }
+    use chinwag_testkit::fuzzing::replay;
 
     #[test]
     fn line_decode() {
-        corpus("line_decode", super::line_decode);
+        replay("line_decode", 20, super::line_decode);
     }
 
     #[test]
     fn seed_decode() {
-        corpus("seed_decode", super::seed_decode);
+        replay("seed_decode", 20, super::seed_decode);
+    }
+
+    #[test]
+    fn machine() {
+        replay("machine", 20, super::machine);
     }
 
     #[test]
     fn encode() {
-        corpus("encode", super::encode);
+        replay("encode", 20, super::encode);
+    }
+
+    #[test]
+    fn names() {
+        replay("names", 20, super::names);
     }
 
     #[test]
     fn mailbox() {
-        corpus("mailbox", super::mailbox);
+        replay("mailbox", 20, super::mailbox);
+    }
+
+    #[test]
+    fn program() {
+        replay("program", 20, super::program);
     }
 }

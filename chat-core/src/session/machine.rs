@@ -226,8 +226,6 @@ fn line_too_long(verb: Verb, max_line: usize) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::wire::{Line, Seed};
 
@@ -350,35 +348,5 @@ mod tests {
         assert_eq!(machine.deadline(true), Some(at(69)));
         assert_eq!(machine.expired(at(68), true), None);
         assert!(machine.expired(at(69), true).is_some());
-    }
-
-    proptest! {
-        /// However the bytes are cut into pieces, the same comes of them.
-        #[test]
-        fn any_chunking_is_the_same(
-            lines in proptest::collection::vec(
-                prop_oneof![
-                    "[a-z,]{0,90}\r?\n",
-                    "register,[a-zA-Z#]{0,40}\n",
-                    "chat,[a-z]{1,9},.{0,30}\r\n",
-                    proptest::collection::vec(any::<u8>(), 0..90)
-                        .prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-                ],
-                0..12,
-            ),
-            cuts in proptest::collection::vec(1usize..40, 1..40),
-        ) {
-            let bytes = lines.concat().into_bytes();
-            let whole = actions(&mut machine(Line, 64), [&bytes[..]]);
-            let mut pieces = Vec::new();
-            let mut rest = &bytes[..];
-            for cut in cuts.iter().cycle() {
-                if rest.is_empty() { break; }
-                let (piece, after) = rest.split_at((*cut).min(rest.len()));
-                pieces.push(piece);
-                rest = after;
-            }
-            prop_assert_eq!(actions(&mut machine(Line, 64), pieces), whole);
-        }
     }
 }
