@@ -373,6 +373,8 @@ impl LocalUser {
         loop {
             match act(&mut self.seat, &mut effects) {
                 Ok(done) => return Ok(done),
+                // It has had a name from the start, so that somebody has just put it out.
+                Err(Stop::Refused(HubError::NotRegistered)) => return Err(HubError::Closed),
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::Held) => {}
             }

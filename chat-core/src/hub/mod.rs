@@ -256,7 +256,7 @@ impl Hub {
         let mut effects = Effects::default();
         let devices = self
             .inner
-            .quit(&user, name, QuitReason::Kicked, &mut effects);
+            .quit(&user, name, QuitReason::Kicked, &mut effects)?;
         let reason: Box<str> = format!("you were put out: {}", one_line(reason)).into();
         for device in devices {
             let event = Event::error(None, ErrorCode::Kicked, reason.clone());
@@ -368,13 +368,13 @@ impl Inner {
         if let Some(room) = self.rooms.get(name.as_str(), Arc::clone) {
             return Ok(room);
         }
-        let full = HubError::TooManyRoomsInAll(self.limits.max_rooms());
-        let place = self.room_places.take().ok_or(full)?;
-        let made = self.rooms.claim(name, || {
+        // A place is taken only by who makes the room, so that nobody else is told that there is none left.
+        self.rooms.get_or_make(name, || {
+            let full = HubError::TooManyRoomsInAll(self.limits.max_rooms());
+            let place = self.room_places.take().ok_or(full)?;
             let position = self.room_list.enter(name.clone(), None);
-            Arc::new(Room::new(name.clone(), position, place))
-        });
-        Ok(made.unwrap_or_else(|there| there))
+            Ok(Arc::new(Room::new(name.clone(), position, place)))
+        })
     }
 
     /// Takes a room that is gone out of the rooms.

@@ -36,15 +36,28 @@ impl<N: Name, T: Clone> NameMap<N, T> {
     pub(crate) fn claim(&self, name: &N, value: impl FnOnce() -> T) -> Result<T, T> {
         let (hash, shard) = self.locate(name.as_str());
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-        let entry = shard.entry(
-            hash,
-            |(taken, _)| same_name(taken.as_str(), name.as_str()),
-            |(taken, _)| name_hash(&self.hasher, taken.as_str()),
-        );
-        match entry {
+        match self.entry(&mut shard, hash, name) {
             Entry::Occupied(there) => Err(there.get().1.clone()),
             Entry::Vacant(vacant) => {
                 let value = value();
+                vacant.insert((name.clone(), value.clone()));
+                Ok(value)
+            }
+        }
+    }
+
+    /// The value of `name`, made and inserted if it is not there. Nobody else makes one meanwhile.
+    pub(crate) fn get_or_make<E>(
+        &self,
+        name: &N,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (hash, shard) = self.locate(name.as_str());
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        match self.entry(&mut shard, hash, name) {
+            Entry::Occupied(there) => Ok(there.get().1.clone()),
+            Entry::Vacant(vacant) => {
+                let value = make()?;
                 vacant.insert((name.clone(), value.clone()));
                 Ok(value)
             }
@@ -87,6 +100,19 @@ impl<N: Name, T: Clone> NameMap<N, T> {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             shard.iter().for_each(|(_, value)| look(value));
         }
+    }
+
+    fn entry<'a>(
+        &self,
+        shard: &'a mut HashTable<(N, T)>,
+        hash: u64,
+        name: &N,
+    ) -> Entry<'a, (N, T)> {
+        shard.entry(
+            hash,
+            |(taken, _)| same_name(taken.as_str(), name.as_str()),
+            |(taken, _)| name_hash(&self.hasher, taken.as_str()),
+        )
     }
 
     fn locate(&self, text: &str) -> (u64, &Shard<N, T>) {

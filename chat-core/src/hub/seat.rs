@@ -373,8 +373,8 @@ impl Seat {
     pub(crate) fn whois(&self, name: &str, now: Instant) -> Result<Whois, HubError> {
         let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
         let user = self.hub.user(name).ok_or(HubError::NoSuchUser)?;
+        let state = user.lock_as(name)?;
         let (connected, idle) = user.times(now);
-        let state = user.lock();
         let shared = |joined: &&Joined| {
             let mine = &registered.rooms;
             mine.iter()

@@ -109,7 +109,7 @@ impl User {
     }
 
     /// Locks them if they are still called `name`: since they were found by it they may have got another.
-    fn lock_as(&self, name: &str) -> Result<MutexGuard<'_, UserState>, HubError> {
+    pub(super) fn lock_as(&self, name: &str) -> Result<MutexGuard<'_, UserState>, HubError> {
         let state = self.lock();
         match state.is_called(name) {
             true => Ok(state),
@@ -308,11 +308,9 @@ impl Inner {
         name: &str,
         reason: QuitReason,
         effects: &mut Effects,
-    ) -> Vec<Arc<Mailbox>> {
-        match user.lock_as(name) {
-            Ok(state) => self.end(user, state, reason, effects),
-            Err(_) => Vec::new(),
-        }
+    ) -> Result<Vec<Arc<Mailbox>>, HubError> {
+        let state = user.lock_as(name)?;
+        Ok(self.end(user, state, reason, effects))
     }
 
     fn end(

@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use shuttle::{future::block_on, thread};
 
-use super::{LONG, Tasks, check, hub};
+use super::{LONG, Tasks, check, check_all, hub};
 use crate::{Event, Hub, HubError, Limits, LocalUser, TakenName};
 
 /// The texts of what a user is told until `count` messages have come, which it waits for.
@@ -76,6 +76,20 @@ fn nothing_is_pushed_to_a_sleeper_that_stays_asleep() {
             let its: Vec<_> = its.map(|(_, text)| text.as_str()).collect();
             assert_eq!(its, [format!("{sender}0"), format!("{sender}1")]);
         }
+    });
+}
+
+/// The smallest of that, with one that pushes once: small enough to try each schedule that there is.
+#[test]
+fn nothing_is_pushed_to_a_sleeper_in_any_order() {
+    check_all(|| {
+        let hub = hub().build();
+        let mut ada = hub.connect("ada").unwrap();
+        let pusher = thread::spawn(move || {
+            hub.tell("ada", "hello").unwrap();
+        });
+        assert_eq!(hears(&mut ada, 1).len(), 1);
+        pusher.join().unwrap();
     });
 }
 

@@ -11,6 +11,7 @@
 
 mod hub;
 mod net;
+mod rooms;
 mod server;
 pub(crate) mod sync;
 
@@ -31,7 +32,7 @@ use std::{
 use shuttle::{
     Config, Runner,
     future::{AbortHandle, JoinHandle},
-    scheduler::{PctScheduler, RandomScheduler, ReplayScheduler},
+    scheduler::{DfsScheduler, PctScheduler, RandomScheduler, ReplayScheduler, Scheduler},
 };
 
 use crate::{Hub, HubBuilder, Rates, Runtime, Sleep};
@@ -39,24 +40,36 @@ use crate::{Hub, HubBuilder, Rates, Runtime, Sleep};
 /// Runs `model` under so many schedules, or as many times more as `CHINWAG_SCHEDULES` says: one half drawn evenly, the
 /// other with few changes of thread, where rare orders are found sooner.
 fn check(schedules: usize, model: impl Fn() + Send + Sync + 'static) {
+    let times = env::var("CHINWAG_SCHEDULES").map_or(1, |times| times.parse().expect("a number"));
+    let half = schedules * times / 2;
+    let even = RandomScheduler::new_from_seed(1, half);
+    let few_changes = PctScheduler::new_from_seed(1, 3, half);
+    run([Box::new(even), Box::new(few_changes)], model);
+}
+
+/// Runs `model` under every schedule that there is. Only for very small ones.
+fn check_all(model: impl Fn() + Send + Sync + 'static) {
+    run([Box::new(DfsScheduler::new(None, false))], model);
+}
+
+fn run<const N: usize>(
+    schedulers: [Box<dyn Scheduler + Send>; N],
+    model: impl Fn() + Send + Sync + 'static,
+) {
     if let Ok(schedule) = env::var("CHINWAG_SCHEDULE") {
         let schedule = ReplayScheduler::new_from_encoded(&schedule);
         Runner::new(schedule, config()).run(model);
         return;
     }
-    let times = env::var("CHINWAG_SCHEDULES").map_or(1, |times| times.parse().expect("a number"));
-    let half = schedules * times / 2;
     let report = Report(Arc::default());
     let model = Arc::new(model);
-    let counted = || {
+    for scheduler in schedulers {
         let (count, model) = (report.0.clone(), model.clone());
-        move || {
+        Runner::new(scheduler, config()).run(move || {
             count.fetch_add(1, Ordering::Relaxed);
             model();
-        }
-    };
-    Runner::new(RandomScheduler::new_from_seed(1, half), config()).run(counted());
-    Runner::new(PctScheduler::new_from_seed(1, 3, half), config()).run(counted());
+        });
+    }
 }
 
 /// Says at the end of a model under how many schedules it has run.
@@ -64,13 +77,16 @@ struct Report(Arc<AtomicUsize>);
 
 impl Drop for Report {
     fn drop(&mut self) {
-        let how = match thread::panicking() {
-            true => "FAILED in the last one",
-            false => "passed",
-        };
         let (model, count) = (thread::current(), self.0.load(Ordering::Relaxed));
         let model = model.name().unwrap_or("a model");
-        println!("{model}: {count} schedules, {how}");
+        match thread::panicking() {
+            true => {
+                let name = model.trim_start_matches("models::");
+                println!("{model}: FAILED in schedule {count}, which is printed above");
+                println!("To see it again: CHINWAG_SCHEDULE=\"91...\" .ci/models {name}");
+            }
+            false => println!("{model}: {count} schedules, passed"),
+        }
     }
 }
 

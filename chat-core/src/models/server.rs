@@ -73,10 +73,14 @@ impl Running {
         }
     }
 
-    async fn is_over(self) {
-        self.task.await.unwrap();
+    async fn is_over(mut self) {
+        (&mut self.task).await.unwrap();
         assert_eq!(self.handle.connections(), 0);
+        self.has_left_nothing();
         self.tasks.join().await;
+    }
+
+    fn has_left_nothing(&self) {
         let stats = self.hub.stats();
         assert_eq!((stats.users, stats.rooms, stats.queue_bytes), (0, 0, 0));
         assert_eq!(stats.connections, 0);
@@ -385,6 +389,39 @@ fn a_shutdown_ends_those_who_are_just_refused() {
                 refused += usize::from(come.await.unwrap());
             }
             assert!(refused <= 1);
+        });
+    });
+}
+
+/// The future of the server is dropped while somebody talks and another one comes in. Both are cut off, and nothing is
+/// left of them.
+#[test]
+fn a_server_that_is_dropped_leaves_nothing() {
+    check(3000, || {
+        block_on(async {
+            let server = Running::new();
+            let ada = server.member("ada").await;
+            let mut bob = server.member("bob").await;
+            let talks = spawn(async move {
+                bob.say("say,#a,hello").await;
+                drop(bob.rest().await);
+            });
+            let bell = server.bell.clone();
+            let comes = spawn(async move {
+                if let Some(mut late) = bell.connect() {
+                    late.say("register,late").await;
+                    late.say("join,#a").await;
+                    drop(late.rest().await);
+                }
+            });
+            server.task.abort();
+            for peer in [talks, comes] {
+                peer.await.unwrap();
+            }
+            server.tasks.join().await;
+            assert_eq!(server.handle.connections(), 0);
+            server.has_left_nothing();
+            drop(ada);
         });
     });
 }
