@@ -303,6 +303,15 @@ impl Witness {
         let Some(stay) = self.stays.get_mut(room) else {
             return;
         };
+        if stay.may_be_over
+            && let Some(name) = self.name.as_ref().filter(|_| !self.is_shared)
+        {
+            if !there.contains(name) {
+                // It was put out, and has missed that.
+                return self.left(room);
+            }
+            stay.may_be_over = false;
+        }
         if let Some((name, was_there)) = stay.listed(there)
             && !self.is_shared
         {
