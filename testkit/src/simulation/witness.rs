@@ -16,6 +16,8 @@ use super::{
 #[derive(Debug)]
 struct Unit {
     talk: Vec<Id>,
+    /// How many events it had missed when it began to say that.
+    missed_before_talk: u64,
     refused: usize,
     request: Request,
     /// How many events it had missed when it asked.
@@ -41,6 +43,7 @@ pub(super) struct Witness {
     units: VecDeque<Unit>,
     /// What was said since the last request, and how much of it was refused.
     talk: Vec<Id>,
+    missed_before_talk: u64,
     talk_refused: usize,
     stays: BTreeMap<String, Stay>,
     pub(super) rooms: BTreeMap<String, Vec<Entry>>,
@@ -86,6 +89,9 @@ impl Witness {
 
     /// Notes that `talk` is said, and then `request` asked, if that is all.
     pub(super) fn asks(&mut self, talk: Vec<Id>, request: Option<Request>, book: &mut Book) {
+        if self.talk.is_empty() {
+            self.missed_before_talk = self.missed;
+        }
         self.talk.extend(talk);
         let Some(request) = request else {
             return;
@@ -95,6 +101,7 @@ impl Witness {
         }
         self.units.push_back(Unit {
             talk: mem::take(&mut self.talk),
+            missed_before_talk: self.missed_before_talk,
             refused: mem::take(&mut self.talk_refused),
             request,
             missed: self.missed,
@@ -247,7 +254,7 @@ impl Witness {
                 To::Room(_) => true,
                 To::User(to) => !self.is_shared && self.name.as_ref() == Some(to),
             };
-            if is_for_it && self.missed == unit.missed && !self.ids.contains(id) {
+            if is_for_it && self.missed == unit.missed_before_talk && !self.ids.contains(id) {
                 return Err(format!("heard {reply:?} before its own m{id}"));
             }
         }
