@@ -371,7 +371,12 @@ impl Soaking {
             .map(|finding| finding.what)
             .collect();
         if bad.is_empty() {
-            println!("verdict: flat");
+            let unknown = findings.iter().filter(|finding| finding.is_unknown());
+            let unknown: Vec<_> = unknown.map(|finding| finding.what).collect();
+            match unknown.is_empty() {
+                true => println!("verdict: flat"),
+                false => println!("verdict: good so far, not judged: {}", unknown.join(", ")),
+            }
             return Ok(());
         }
         println!("verdict: NOT FLAT");

@@ -63,6 +63,11 @@ pub(crate) enum EndpointError {
 }
 
 impl Endpoint {
+    /// Whether it speaks the wire on which no secret can be said.
+    pub(crate) fn is_seed(&self) -> bool {
+        self.scheme == Scheme::Seed
+    }
+
     /// Where a server listens that is told nothing: both wires, on this machine only.
     pub(crate) fn defaults() -> Vec<Self> {
         [

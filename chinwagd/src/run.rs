@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, pin::pin, process::ExitCode};
 
-use chinwag::{Hub, Limits, Server, ServerError, TakenName, sockets::Network};
+use chinwag::{Hub, Limits, Server, ServerError, sockets::Network};
 use futures::{
     channel::oneshot::{self, Canceled},
     future::{Either, select},
@@ -10,7 +10,7 @@ use futures::{
 use tracing::{info, warn};
 
 use crate::{
-    config::{Config, Guests},
+    config::Config,
     failure::Failure,
     listen::{Bound, Endpoint},
     print,
@@ -40,11 +40,8 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
         }
         Either::Right((bound, _)) => bound?,
     };
-    if config.threads_set && !config.runtime.has_workers() {
-        warn!(
-            "threads is {}, which has no effect: with runtime {} each connection has a thread of its own",
-            config.threads, config.runtime
-        );
+    for doubt in config.doubts() {
+        warn!("{doubt}");
     }
     let limits = fit_file_limit(config)?;
     let announcement: String = bound
@@ -98,25 +95,9 @@ fn open_hub(config: &Config, limits: Limits) -> Result<Hub, Failure> {
         .rates(config.rates)
         .slow_reader(config.slow_reader)
         .taken_name(config.taken_name);
-    match &config.secrets {
-        Some(secrets) => {
-            let doorkeeper = Doorkeeper::start(secrets.clone(), config.guests);
-            hub = hub.authenticator(doorkeeper.map_err(Failure::System)?);
-        }
-        None if config.taken_name != TakenName::Refuse => warn!(
-            "taken-name is {}, and without secrets: anybody can take over any name",
-            config.taken_name
-        ),
-        None => {}
-    }
-    if config.secrets.is_some()
-        && config.guests == Guests::Allow
-        && config.taken_name != TakenName::Refuse
-    {
-        warn!(
-            "taken-name is {}, and guests are allowed: anybody can take over a guest's name",
-            config.taken_name
-        );
+    if let Some(secrets) = &config.secrets {
+        let doorkeeper = Doorkeeper::start(secrets.clone(), config.guests);
+        hub = hub.authenticator(doorkeeper.map_err(Failure::System)?);
     }
     let hub = hub.build();
     for room in &config.rooms {

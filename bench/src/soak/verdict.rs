@@ -40,6 +40,10 @@ impl Finding {
         }
     }
 
+    pub(super) fn is_unknown(&self) -> bool {
+        self.good.is_none()
+    }
+
     pub(super) fn is_bad(&self) -> bool {
         self.good == Some(false)
     }

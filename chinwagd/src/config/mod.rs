@@ -1,6 +1,7 @@
 //! What can be set, and where it comes from: a flag wins over the environment, that over the file, and
 //! that over the default.
 
+mod doubts;
 mod file;
 mod help;
 mod settings;
@@ -54,8 +55,13 @@ pub(crate) fn load() -> Result<Order, Failure> {
     if let Some(path) = &settings.secrets {
         config.secrets = Some(Arc::new(Secrets::read(path)?));
     }
+    config.unknown_variables = doubts::unknown_variables();
     Ok(match line.check_config {
-        true => Order::Print("configuration ok\n".to_owned()),
+        true => {
+            let doubts = config.doubts().into_iter();
+            let doubts: String = doubts.map(|doubt| format!("warning: {doubt}\n")).collect();
+            Order::Print(doubts + "configuration ok\n")
+        }
         false => Order::Serve(Box::new(config)),
     })
 }
@@ -77,7 +83,7 @@ struct CommandLine {
     #[arg(long, value_name = "FILE", env = "CHINWAG_CONFIG")]
     config: Option<PathBuf>,
 
-    /// Check all settings, say `configuration ok`, and end; the addresses are not tried
+    /// Check all settings, warn of what is odd, say `configuration ok`, and end; the addresses are not tried
     #[arg(long)]
     check_config: bool,
 }

@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) threads: NonZeroUsize,
     /// Whether somebody asked for that many threads.
     pub(crate) threads_set: bool,
+    /// The variables of the environment that are called like settings and are none.
+    pub(crate) unknown_variables: Vec<String>,
 }
 
 /// Why settings cannot work, each by itself or together.
@@ -425,6 +427,7 @@ impl Settings {
             runtime,
             threads: self.thread_count()?,
             threads_set: self.threads.is_some(),
+            unknown_variables: Vec::new(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! Flags, environment and file: which one wins, and what is refused how.
 
+use std::process::Stdio;
+
 use crate::process::{ANYWHERE, Chinwagd, Folder, command, output};
 
 /// The `max-line` that a server works with, as its error tells.
@@ -63,6 +65,36 @@ fn settings_that_are_right_are_said_to_be() {
         assert_eq!(checked.stderr, b"");
         assert_eq!(checked.status.code(), Some(0));
     }
+}
+
+/// What works and is hardly meant is said when the settings are checked, and in the log of a server.
+#[test]
+fn settings_that_are_odd_are_warned_of() {
+    let folder = Folder::new("doubts");
+    let nobody = folder.file("secrets", "");
+    let odd = |args: &[&str]| {
+        let mut command = command(args);
+        command.env("CHINWAG_MAX_LIEN", "5");
+        command
+    };
+    let refuse = ["--secrets", &nobody, "--guests", "refuse"];
+    let threads = ["--runtime", "threads", "--threads", "2"];
+    let checked = output(odd(&["--check-config"]).args(refuse).args(threads));
+    let text = String::from_utf8(checked.stdout).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let [variable, threads_, seed, "configuration ok"] = lines[..] else {
+        panic!("{text}");
+    };
+    assert!(variable.starts_with("warning: CHINWAG_MAX_LIEN is no setting"));
+    assert!(threads_.starts_with("warning: threads is 2, which has no effect"));
+    assert!(seed.contains("nobody can have a name on seed://127.0.0.1:4001"));
+    assert_eq!(checked.status.code(), Some(0));
+
+    let mut serving = odd(&ANYWHERE);
+    serving.args(refuse).stderr(Stdio::piped());
+    let log = Chinwagd::spawn(&mut serving, 2).stop_and_read_the_log();
+    assert!(log.contains("CHINWAG_MAX_LIEN is no setting"), "{log}");
+    assert!(log.contains("nobody can have a name on seed://"), "{log}");
 }
 
 #[test]

@@ -1,0 +1,59 @@
+//! What works, and is hardly what the operator wants.
+
+use std::{collections::HashSet, env};
+
+use chinwag::TakenName;
+use clap::CommandFactory;
+
+use super::{CommandLine, Config, Guests};
+
+impl Config {
+    /// What the operator is told besides, a line each.
+    pub(crate) fn doubts(&self) -> Vec<String> {
+        let mut doubts: Vec<_> = self
+            .unknown_variables
+            .iter()
+            .map(|name| format!("{name} is no setting; --help has all of them"))
+            .collect();
+        if self.threads_set && !self.runtime.has_workers() {
+            doubts.push(format!(
+                "threads is {}, which has no effect: with runtime {} each connection has a thread of its own",
+                self.threads, self.runtime
+            ));
+        }
+        let taken_name = self.taken_name;
+        let takes_over = taken_name != TakenName::Refuse;
+        match (&self.secrets, self.guests) {
+            (None, _) if takes_over => doubts.push(format!(
+                "taken-name is {taken_name}, and without secrets: anybody can take over any name"
+            )),
+            (Some(_), Guests::Allow) if takes_over => doubts.push(format!(
+                "taken-name is {taken_name}, and guests are allowed: anybody can take over a guest's name"
+            )),
+            (Some(_), Guests::Refuse) => {
+                let seeds = self.listen.iter().filter(|endpoint| endpoint.is_seed());
+                doubts.extend(seeds.map(|endpoint| {
+                    format!("guests is refuse: nobody can have a name on {endpoint}, where a secret cannot be said")
+                }));
+            }
+            _ => {}
+        }
+        doubts
+    }
+}
+
+/// The variables that are called like settings and are none: probably misspelt.
+pub(super) fn unknown_variables() -> Vec<String> {
+    let command = CommandLine::command();
+    let known: HashSet<_> = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_env())
+        .collect();
+    let mut unknown: Vec<_> = env::vars_os()
+        .filter(|(name, _)| !known.contains(&**name))
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("CHINWAG_"))
+        .collect();
+    unknown.sort();
+    unknown
+}
