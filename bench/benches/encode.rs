@@ -6,7 +6,7 @@ use std::{hint::black_box, sync::Arc};
 
 use chinwag_core::{
     ErrorCode, Event, QuitReason, Role, RoomName, UserName,
-    wire::{Line, Seed, Wire},
+    wire::{Form, Line, Seed, Wire},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -130,7 +130,7 @@ fn encode<W: Wire>(criterion: &mut Criterion, wire: &str) {
     let mut out = Vec::with_capacity(4096);
     for (name, event) in events() {
         out.clear();
-        W::encode(&event, &mut out);
+        W::encode(&event, Form::default(), &mut out);
         if out.is_empty() {
             // It has no words for it.
             continue;
@@ -138,7 +138,7 @@ fn encode<W: Wire>(criterion: &mut Criterion, wire: &str) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 out.clear();
-                W::encode(black_box(&event), &mut out);
+                W::encode(black_box(&event), Form::default(), &mut out);
                 out.len()
             });
         });

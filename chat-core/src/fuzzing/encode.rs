@@ -11,7 +11,7 @@ use crate::{
     },
     model::{ErrorCode, Event, QuitReason, Role, RoomName, UserName, Verb, Whois},
     plug::one_line,
-    wire::{Line, Seed, Wire},
+    wire::{Form, Line, Seed, Wire},
 };
 
 /// Whatever is said is one line on `line`, without anything else that ends one, and a client reads it as what it was.
@@ -29,10 +29,10 @@ pub fn encode(data: &[u8]) {
 /// Encodes `event` on both wires, and reads it.
 pub(super) fn is_understood(event: &Event) {
     let mut bytes = Vec::new();
-    Line::encode(event, &mut bytes);
+    Line::encode(event, Form::default(), &mut bytes);
     read(event, line(&bytes));
     bytes.clear();
-    Seed::encode(event, &mut bytes);
+    Seed::encode(event, Form::default(), &mut bytes);
     let said = String::from_utf8(bytes).expect("text");
     assert!(!said.contains(ENDS), "{said:?}");
     let has_words = match event {
@@ -81,8 +81,8 @@ fn list(choices: &mut Choices<'_>) {
         if first && count == 0 && !last {
             return;
         }
-        Line::encode(&event, &mut said[0]);
-        Seed::encode(&event, &mut said[1]);
+        Line::encode(&event, Form::default(), &mut said[0]);
+        Seed::encode(&event, Form::default(), &mut said[1]);
     }
     let request = match of_rooms {
         true => Request::Rooms,

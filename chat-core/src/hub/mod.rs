@@ -37,7 +37,7 @@ pub use counters::Stats;
 pub(crate) use effects::{Effects, discard};
 pub(crate) use hold::HoldBack;
 pub use local::{LocalUser, LocalUserBuilder};
-pub(crate) use mailbox::{CloseReason, Item, Mailbox};
+pub(crate) use mailbox::{CloseReason, Heard, Item, Mailbox};
 use mailbox::{Manner, Reader};
 use names::NameMap;
 use room::Room;

@@ -1,6 +1,6 @@
 //! What goes on between a peer and the hub, apart from the peer's bytes.
 
-use std::{fmt, marker::PhantomData, sync::Arc, task::Context, time::Instant};
+use std::{fmt, sync::Arc, task::Context, time::Instant};
 
 use super::{
     hook::{Answer, Asking, ForText, Granted},
@@ -24,6 +24,7 @@ use crate::{
 
 /// One peer's place in the hub, what it has asked for and not got yet, and what it is told.
 pub(super) struct Conversation<W> {
+    pub(super) wire: W,
     pub(super) peer: Addr,
     pub(super) seat: Seat,
     pub(super) outbox: Outbox,
@@ -47,7 +48,6 @@ pub(super) struct Conversation<W> {
     /// What is still to be told now that it ends.
     gone: Option<Box<Gone>>,
     admitted: bool,
-    wire: PhantomData<fn() -> W>,
 }
 
 /// A request between the program and the hub.
@@ -128,13 +128,14 @@ const UNCHARGED: usize = 16 * 1024;
 const LOGS: u8 = 20;
 
 impl<W: Wire> Conversation<W> {
-    pub(super) fn new(seat: Seat, peer: Addr, now: Instant) -> Self {
+    pub(super) fn new(wire: W, seat: Seat, peer: Addr, now: Instant) -> Self {
         let hub = seat.hub();
         let throttle = (!hub.rates.is_unlimited()).then(|| Throttle::new(now));
         let asking = Asking::connect(hub, &peer, now);
         Self {
             admitted: asking.is_none(),
             pending: asking.map(|asking| Box::new(Pending::Asked(asking))),
+            wire,
             peer,
             seat,
             outbox: Outbox::default(),
@@ -147,7 +148,6 @@ impl<W: Wire> Conversation<W> {
             paid: false,
             logs_left: LOGS,
             gone: None,
-            wire: PhantomData,
         }
     }
 
@@ -204,10 +204,12 @@ impl<W: Wire> Conversation<W> {
         }
     }
 
-    /// Charges for what the machine was fed. `true` if what it asks for is to be done.
+    /// Charges for what the machine was fed, also if the wire has `answered` it itself. `true` if what it asks for is to
+    /// be done.
     pub(super) fn charge(
         &mut self,
         fed: &Fed<'_>,
+        answered: bool,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
@@ -221,7 +223,8 @@ impl<W: Wire> Conversation<W> {
         }
         self.uncharged += fed.used;
         // A frame that goes on is charged for at its end.
-        if action.is_none() && (fed.unfinished || self.uncharged < UNCHARGED) {
+        let asks = action.is_some() || answered;
+        if !asks && (fed.unfinished || self.uncharged < UNCHARGED) {
             return true;
         }
         // What makes a room, or is told in many.
@@ -255,6 +258,19 @@ impl<W: Wire> Conversation<W> {
             }
         }
         false
+    }
+
+    /// Says what the wire itself answers.
+    pub(super) fn answer(
+        &mut self,
+        answer: &[u8],
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) {
+        self.publish(now, items, effects);
+        self.drain(usize::MAX, items);
+        self.outbox.push_bytes(answer);
     }
 
     /// Says that the frame that was put back has been charged for.
@@ -503,7 +519,7 @@ impl<W: Wire> Conversation<W> {
             log!(connection INFO, peer = %self.peer, name = self.seat.name().map(display), "registered");
         });
         // What others say from here on comes behind it.
-        self.outbox.push::<W>(&Event::Ack);
+        self.outbox.push(&mut self.wire, &Event::Ack);
         Ok(Done::Silently)
     }
 
@@ -535,7 +551,7 @@ impl<W: Wire> Conversation<W> {
             log!(room DEBUG, peer = %self.peer, name = self.seat.name().map(display), %room, "joined");
         });
         // What is said in the room comes behind it.
-        self.outbox.push::<W>(&Event::Ack);
+        self.outbox.push(&mut self.wire, &Event::Ack);
         Ok(Done::Silently)
     }
 
@@ -679,7 +695,7 @@ impl<W: Wire> Conversation<W> {
             && let Some(mut listing) = self.listing.take()
         {
             let (part, is_last) = self.seat.page(&mut listing, PAGE);
-            self.outbox.push::<W>(&part);
+            self.outbox.push(&mut self.wire, &part);
             if !is_last {
                 self.listing = Some(listing);
                 if let Some(throttle) = &mut self.throttle {
@@ -696,7 +712,7 @@ impl<W: Wire> Conversation<W> {
     fn say_farewell(&mut self, items: &mut Vec<Item>) {
         self.drain(usize::MAX, items);
         if let Some(notice) = self.gone.as_mut().and_then(|gone| gone.notice.take()) {
-            self.outbox.push::<W>(&notice);
+            self.outbox.push(&mut self.wire, &notice);
         }
     }
 
@@ -704,7 +720,7 @@ impl<W: Wire> Conversation<W> {
     pub(super) fn drain(&mut self, budget: usize, items: &mut Vec<Item>) {
         self.seat.take(budget, items);
         for item in items.drain(..) {
-            self.outbox.push_item::<W>(&item);
+            self.outbox.push_item(&mut self.wire, &item);
         }
     }
 
@@ -712,7 +728,7 @@ impl<W: Wire> Conversation<W> {
     /// logged instead, unless it has been.
     fn reply(&mut self, event: &Event, now: Instant, items: &mut Vec<Item>) {
         self.drain(usize::MAX, items);
-        let said = self.outbox.push::<W>(event);
+        let said = self.outbox.push(&mut self.wire, event);
         if let Event::Error {
             code, explanation, ..
         } = event

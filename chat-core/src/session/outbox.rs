@@ -8,7 +8,11 @@ use std::{
 
 use futures::io::AsyncWrite;
 
-use crate::{hub::Item, model::Event, wire::Wire};
+use crate::{
+    hub::{Heard, Item},
+    model::Event,
+    wire::Wire,
+};
 
 /// Bytes on their way to one socket.
 ///
@@ -55,20 +59,30 @@ impl Outbox {
         }
     }
 
-    /// Adds an event. Returns how many bytes that were.
-    pub(crate) fn push<W: Wire>(&mut self, event: &Event) -> usize {
+    /// Adds an event that the peer behind `wire` is told. Returns how many bytes that were.
+    pub(crate) fn push(&mut self, wire: &mut impl Wire, event: &Event) -> usize {
         let before = self.bytes.len();
-        W::encode(event, &mut self.bytes);
+        wire.tell(event, &mut self.bytes);
         self.bytes.len() - before
     }
 
     /// Adds what was taken from a mailbox. What others are told as well is encoded once for all of them.
-    pub(crate) fn push_item<W: Wire>(&mut self, item: &Item) {
-        if let Some(frame) = item.frame::<W>() {
-            self.push_bytes(frame);
-        } else {
-            for event in item.events() {
-                self.push::<W>(event);
+    pub(crate) fn push_item(&mut self, wire: &mut impl Wire, item: &Item) {
+        let heard = item.hear(wire);
+        self.push_heard(wire, heard);
+    }
+
+    /// Adds what the peer behind `wire` hears.
+    pub(crate) fn push_heard<W: Wire>(&mut self, wire: &mut W, heard: Heard<'_>) {
+        match heard {
+            Heard::Bytes(bytes) => self.push_bytes(bytes),
+            Heard::Events(events, form) => {
+                for event in events {
+                    match form {
+                        Some(form) => W::encode(event, form, &mut self.bytes),
+                        None => wire.tell(event, &mut self.bytes),
+                    }
+                }
             }
         }
     }
@@ -106,7 +120,7 @@ mod tests {
     use futures::task::noop_waker;
 
     use super::*;
-    use crate::wire::Line;
+    use crate::wire::{Form, Line};
 
     /// Takes at most `most` bytes a call, and counts the calls.
     struct Sink {
@@ -163,8 +177,8 @@ mod tests {
                 text: "x".repeat(length).into(),
             };
             for event in [Event::Pong, direct] {
-                outbox.push::<Line>(&event);
-                Line::encode(&event, &mut expected);
+                outbox.push(&mut Line::default(), &event);
+                Line::encode(&event, Form::default(), &mut expected);
             }
         }
         expected
@@ -174,7 +188,7 @@ mod tests {
     fn many_frames_are_one_write() {
         let mut outbox = Outbox::default();
         for _ in 0..100 {
-            outbox.push::<Line>(&Event::Pong);
+            outbox.push(&mut Line::default(), &Event::Pong);
         }
         let mut sink = Sink::new(usize::MAX);
         sink.drain(&mut outbox);
@@ -208,7 +222,7 @@ mod tests {
         mixed(&mut outbox);
         outbox.settle(&mut scratch);
         outbox.borrow(&mut scratch);
-        outbox.push::<Line>(&Event::Pong);
+        outbox.push(&mut Line::default(), &Event::Pong);
         Sink::new(1000).drain(&mut outbox);
         outbox.settle(&mut scratch);
         assert!(scratch.capacity() > 0);
@@ -223,7 +237,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         for _ in 0..1000 {
             while outbox.len() < 10_000 {
-                outbox.push::<Line>(&Event::Pong);
+                outbox.push(&mut Line::default(), &Event::Pong);
             }
             assert!(outbox.poll_write(&mut cx, &mut sink).is_ready());
         }

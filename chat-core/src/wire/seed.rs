@@ -1,6 +1,6 @@
 //! The original protocol, as unframed as it was.
 
-use super::{Wire, WireError, append_direct, append_error, append_names, text};
+use super::{Form, Reading, Wire, WireError, append_direct, append_error, append_names, text};
 use crate::model::{Command, ErrorCode, Event, Verb};
 
 /// The `seed` protocol: exactly what the original chat server spoke.
@@ -27,7 +27,11 @@ impl Wire for Seed {
         }
     }
 
-    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+    fn decode<'a>(
+        &mut self,
+        payload: &'a [u8],
+        _: &mut Reading,
+    ) -> Result<Option<Command<'a>>, WireError> {
         // A person with a terminal cannot help to send a line end.
         if payload.is_empty() {
             return Ok(None);
@@ -55,7 +59,7 @@ impl Wire for Seed {
         }
     }
 
-    fn encode(event: &Event, out: &mut Vec<u8>) {
+    fn encode(event: &Event, _: Form, out: &mut Vec<u8>) {
         match event {
             Event::Ack => out.extend_from_slice(b"ack"),
             Event::Names { names, first, .. } => append_names(names, *first, out),
@@ -77,7 +81,8 @@ mod tests {
 
     fn decode(read: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
         let mut wire = Seed;
-        wire.decode(wire.payload(read)).map_err(|error| error.code)
+        wire.decode(wire.payload(read), &mut Reading::default())
+            .map_err(|error| error.code)
     }
 
     #[test]
@@ -102,7 +107,9 @@ mod tests {
 
     #[test]
     fn a_register_that_cannot_be_read_is_still_a_register() {
-        let error = Seed.decode(b"register,\xff").unwrap_err();
+        let error = Seed
+            .decode(b"register,\xff", &mut Reading::default())
+            .unwrap_err();
         assert_eq!(error.verb, Verb::Register);
     }
 
@@ -121,12 +128,12 @@ mod tests {
             explanation: "somebody has it".into(),
         };
         let mut out = Vec::new();
-        Seed::encode(&error(Some(Verb::Chat)), &mut out);
-        Seed::encode(&error(None), &mut out);
-        Seed::encode(&Event::Bye, &mut out);
+        Seed::encode(&error(Some(Verb::Chat)), Form::default(), &mut out);
+        Seed::encode(&error(None), Form::default(), &mut out);
+        Seed::encode(&Event::Bye, Form::default(), &mut out);
         assert_eq!(out, b"");
-        Seed::encode(&error(Some(Verb::Register)), &mut out);
-        Seed::encode(&Event::Ack, &mut out);
+        Seed::encode(&error(Some(Verb::Register)), Form::default(), &mut out);
+        Seed::encode(&Event::Ack, Form::default(), &mut out);
         assert_eq!(out, b"error,name-taken,somebody has itack");
     }
 
@@ -157,12 +164,12 @@ mod tests {
             },
             Event::Missed { count: 1 },
         ] {
-            Seed::encode(&event, &mut out);
+            Seed::encode(&event, Form::default(), &mut out);
         }
         assert_eq!(out, b"");
         for from in [Some(ada()), None] {
             let text = "hi".into();
-            Seed::encode(&Event::Direct { from, text }, &mut out);
+            Seed::encode(&Event::Direct { from, text }, Form::default(), &mut out);
         }
         assert_eq!(out, b"ada says hi* says hi");
     }

@@ -495,7 +495,7 @@ proptest! {
     #[test]
     fn whatever_a_server_says_is_understood(event in an_event()) {
         let mut line = Vec::new();
-        Line::encode(&event, &mut line);
+        Line::encode(&event, crate::wire::Form::default(), &mut line);
         let (far, client) = connect();
         let mut inbox = client.incoming();
         match &event {

@@ -7,12 +7,13 @@ use crate::model::{QuitReason, Role, RoomName, UserName, Whois};
 
 fn decode(line: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
     let mut wire = Line;
-    wire.decode(wire.payload(line)).map_err(|error| error.code)
+    wire.decode(wire.payload(line), &mut Reading::default())
+        .map_err(|error| error.code)
 }
 
 fn encode(event: Event) -> String {
     let mut out = Vec::new();
-    Line::encode(&event, &mut out);
+    Line::encode(&event, Form::default(), &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -176,21 +177,25 @@ fn wrong_fields_are_told_with_the_right_form() {
         (Verb::Quit, &["quit,now"]),
     ] {
         for line in lines {
-            let error = Line.decode(line.as_bytes()).unwrap_err();
+            let error = Line
+                .decode(line.as_bytes(), &mut Reading::default())
+                .unwrap_err();
             assert_eq!((error.verb, error.code), (verb, ErrorCode::BadArguments));
             let word = line.split(',').next().unwrap();
             assert!(error.explanation.contains(word), "{}", error.explanation);
             assert_eq!(Line.verb(format!("{line}\n").as_bytes()), verb);
         }
     }
-    let kick = Line.decode(b"kick,#r").unwrap_err();
+    let kick = Line
+        .decode(b"kick,#r", &mut Reading::default())
+        .unwrap_err();
     let form = "it is kick,#ROOM,NAME or kick,#ROOM,NAME,REASON";
     assert_eq!(kick.explanation, form);
 }
 
 #[test]
 fn help_is_one_short_line() {
-    let error = Line.decode(b"help").unwrap_err();
+    let error = Line.decode(b"help", &mut Reading::default()).unwrap_err();
     assert!(error.explanation.len() < 100, "{}", error.explanation);
     assert_eq!(error.verb, Verb::Unknown);
 }
