@@ -5,14 +5,14 @@
 use std::{hint::black_box, sync::Arc};
 
 use chinwag_core::{
-    ErrorCode, Event, QuitReason, Role, RoomName, UserName,
+    ErrorCode, Event, Person, QuitReason, Role, RoomName,
     wire::{Form, Line, Seed, Wire},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const TEXT: &str = "the quick brown fox jumps over the lazy dog, and again and again";
 
-fn user(number: usize) -> UserName {
+fn user(number: usize) -> Person {
     format!("user{number:03}").parse().expect("a name")
 }
 
@@ -41,7 +41,10 @@ fn events() -> Vec<(&'static str, Event)> {
         }),
         ("sent", {
             let (to, text) = (name.clone(), text.clone());
-            Event::Sent { to, text }
+            Event::Sent {
+                to: to.into(),
+                text,
+            }
         }),
         ("said", {
             let (room, text) = (room.clone(), text.clone());

@@ -189,7 +189,7 @@ fn whoever_is_held_back_in_the_middle_of_a_line_says_nothing_twice() {
     let hub = || {
         let limits = Limits::builder().mailbox_bytes(4096).max_line(65_536);
         let limits = limits.build().unwrap();
-        crate::unthrottled_with(|hub| hub.limits(limits.clone()))
+        crate::unthrottled_with(|hub| hub.limits(limits))
     };
     run(hub, async |rt, net, _| {
         let mut ada = user(&net, "ada").await;

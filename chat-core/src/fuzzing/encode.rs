@@ -9,7 +9,7 @@ use crate::{
         received::event_line,
         replies::{Reply, Request, error_line},
     },
-    model::{ErrorCode, Event, QuitReason, Role, RoomName, UserName, Verb, Whois},
+    model::{ErrorCode, Event, Person, QuitReason, Role, RoomName, Verb, Whois},
     plug::one_line,
     wire::{Form, Line, Seed, Wire},
 };
@@ -73,7 +73,7 @@ fn list(choices: &mut Choices<'_>) {
             }
             false => {
                 let names: Vec<_> = (0..count).map(|_| name(choices)).collect();
-                due.extend(names.iter().map(UserName::to_string));
+                due.extend(names.iter().map(Person::to_string));
                 Event::Names { names, first, last }
             }
         };
@@ -239,7 +239,7 @@ fn is_reply(event: &Event, line: &str) {
     }
 }
 
-fn by(actor: Option<UserName>) -> String {
+fn by(actor: Option<Person>) -> String {
     actor.map_or("*".into(), |name| name.to_string())
 }
 
@@ -253,7 +253,7 @@ fn event(choices: &mut Choices<'_>) -> Event {
             text: text(choices),
         },
         1 => Event::Sent {
-            to: name,
+            to: name.into(),
             text: text(choices),
         },
         2 => Event::Said {
@@ -344,7 +344,7 @@ fn text(choices: &mut Choices<'_>) -> Arc<str> {
 }
 
 /// What of the next bytes can be a name, or some name.
-fn name(choices: &mut Choices<'_>) -> UserName {
+fn name(choices: &mut Choices<'_>) -> Person {
     let length = usize::from(choices.byte() % 48);
     let text = String::from_utf8_lossy(choices.bytes(length));
     let name = text.parse().or_else(|_| "ada".parse());

@@ -18,7 +18,7 @@ use crate::{
     config::SlowReader,
     connections::Listed,
     error::HubError,
-    model::{ErrorCode, Event, QuitReason, Role, UserName, Whois},
+    model::{ErrorCode, Event, Person, QuitReason, Role, UserName, Whois},
     plug::one_line,
     rt::{Runtime, deadline_after},
 };
@@ -151,9 +151,9 @@ impl LocalUser {
     /// [`HubError::BadName`], [`HubError::NameTaken`], [`HubError::Banned`] if the new name is banned in one
     /// of the rooms, and [`HubError::Busy`].
     pub fn rename(&mut self, name: &str) -> Result<(), HubError> {
-        let name: UserName = name.parse()?;
+        let person: Person = name.parse()?;
         let now = self.hub.inner.now();
-        self.act(|seat, effects| seat.register(name.clone(), now, effects))
+        self.act(|seat, effects| seat.register(person.clone(), now, effects))
     }
 
     /// Sends a direct message. A line end or NUL in `text` becomes a space, as everywhere here.

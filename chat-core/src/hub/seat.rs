@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::SlowReader,
     error::HubError,
-    model::{Event, QuitReason, Role, RoomName, UserName, Whois, same_name},
+    model::{Event, Person, QuitReason, Role, RoomName, UserName, Whois, same_name},
 };
 
 /// One connection's place in a hub: a mailbox, and a user once it has registered.
@@ -32,7 +32,7 @@ struct Registered {
     user: Arc<User>,
     /// The version of the user's state that the rest is a copy of.
     version: u64,
-    name: UserName,
+    person: Person,
     /// They still have it.
     is_here: bool,
     rooms: Vec<Joined>,
@@ -54,10 +54,10 @@ struct Recipient {
 
 impl Registered {
     fn new(user: Arc<User>, me: &Arc<Mailbox>) -> Self {
-        let name = user.lock().name.clone();
+        let person = user.lock().person.clone();
         let mut registered = Self {
             version: user.version(),
-            name,
+            person,
             user,
             is_here: true,
             rooms: Vec::new(),
@@ -78,7 +78,7 @@ impl Registered {
     fn copy(&mut self, me: &Arc<Mailbox>) {
         let state = self.user.lock();
         self.version = self.user.version();
-        self.name = state.name.clone();
+        self.person = state.person.clone();
         self.is_here = state.is_here();
         self.rooms.clone_from(&state.rooms);
         self.others.clear();
@@ -156,7 +156,8 @@ impl Seat {
 
     /// The name, as far as this connection knows.
     pub(crate) fn name(&self) -> Option<&UserName> {
-        self.registered.as_ref().map(|registered| &registered.name)
+        let registered = self.registered.as_ref();
+        registered.map(|registered| registered.person.name())
     }
 
     /// Says that this connection asks for something.
@@ -167,23 +168,24 @@ impl Seat {
         }
     }
 
-    /// Takes `name`, and frees the one that this user had.
+    /// Takes the name of `person`, and frees the one that this user had. One who is here stays otherwise who they are.
     ///
     /// A new name goes to the end of the list, unless it is the old one in another case.
     pub(crate) fn register(
         &mut self,
-        name: UserName,
+        person: Person,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         match &mut self.registered {
             Some(registered) => {
+                let name = person.into();
                 self.hub
                     .rename(&registered.user, &self.mailbox, name, effects)?;
                 registered.refresh(&self.mailbox);
             }
             None => {
-                let user = self.hub.claim(&name, &self.mailbox, now, effects)?;
+                let user = self.hub.claim(person, &self.mailbox, now, effects)?;
                 self.registered = Some(Box::new(Registered::new(user, &self.mailbox)));
             }
         }
@@ -201,7 +203,7 @@ impl Seat {
         self.hub.check_text(text)?;
         let alone = registered.others.is_empty();
         let devices = Recipient::find(&mut registered.recipient, &self.hub.names, to)?;
-        let from = Some(registered.name.clone());
+        let from = Some(registered.person.clone());
         let text: Arc<str> = text.into();
         let mut told = Told::Never;
         if let [mailbox] = devices.as_slice() {
@@ -245,7 +247,7 @@ impl Seat {
             return;
         };
         // To oneself: they have got it already.
-        if registered.name == to {
+        if registered.person == to {
             return;
         }
         for other in &registered.others {
@@ -382,7 +384,7 @@ impl Seat {
         };
         let rooms = state.rooms.iter().filter(shared);
         Ok(Whois {
-            name: state.name.clone(),
+            name: state.person.clone(),
             connected,
             idle,
             rooms: rooms.map(|joined| joined.room.name().clone()).collect(),
@@ -411,7 +413,7 @@ impl Seat {
     pub(crate) fn page(&self, listing: &mut Listing, most: usize) -> (Event, bool) {
         let Listing { of, next, end, .. } = listing;
         let first = mem::take(&mut listing.first);
-        let names = |(names, go_on): (Vec<UserName>, Option<Position>)| {
+        let names = |(names, go_on): (Vec<Person>, Option<Position>)| {
             let last = go_on.is_none();
             (Event::Names { names, first, last }, go_on)
         };
@@ -445,7 +447,7 @@ impl Seat {
         let registered = self.registered.take()?;
         self.hub
             .detach(&registered.user, &self.mailbox, reason, effects);
-        Some(registered.name)
+        Some(registered.person.into())
     }
 
     fn registered(&mut self) -> Result<&mut Registered, HubError> {
@@ -556,8 +558,8 @@ mod tests {
 
     fn registered(hub: &Hub, name: &str, now: Instant) -> Seat {
         let mut seat = hub.enter();
-        let name = name.parse().unwrap();
-        seat.register(name, now, &mut Effects::default()).unwrap();
+        let person = name.parse().unwrap();
+        seat.register(person, now, &mut Effects::default()).unwrap();
         seat
     }
 
@@ -577,8 +579,8 @@ mod tests {
             // It stops half-way: the old name is free, and the new one not on the list.
             let held = hub.inner().roster.hold();
             scope.spawn(move || {
-                let name = "bobby".parse().unwrap();
-                bob.register(name, now, &mut Effects::default()).unwrap();
+                let person = "bobby".parse().unwrap();
+                bob.register(person, now, &mut Effects::default()).unwrap();
             });
             while hub.inner().user("bob").is_some() {
                 thread::yield_now();

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Role, RoomName, UserName, Verb};
+use super::{Person, Role, RoomName, UserName, Verb};
 
 /// Something that a connection is told.
 ///
@@ -19,7 +19,7 @@ pub enum Event {
     /// A long list comes in several parts, with nothing between them, as fast as the peer reads.
     Names {
         /// The names; none only if there is none at all, or at the end.
-        names: Vec<UserName>,
+        names: Vec<Person>,
         /// The list begins here.
         first: bool,
         /// The list ends here.
@@ -38,7 +38,7 @@ pub enum Event {
     /// A direct message.
     Direct {
         /// Who sent it; `None` for the program.
-        from: Option<UserName>,
+        from: Option<Person>,
         /// What they say, without a line end.
         text: Arc<str>,
     },
@@ -56,7 +56,7 @@ pub enum Event {
         /// The number of the message in the room: the first has 1, and each further one has one more.
         seq: u64,
         /// Who sent it; `None` for the program.
-        from: Option<UserName>,
+        from: Option<Person>,
         /// What they say, without a line end.
         text: Arc<str>,
     },
@@ -65,23 +65,23 @@ pub enum Event {
         /// Which room.
         room: RoomName,
         /// Who.
-        name: UserName,
+        name: Person,
     },
     /// Somebody has left a room. The connection that asked for it is not told.
     Left {
         /// Which room.
         room: RoomName,
         /// Who.
-        name: UserName,
+        name: Person,
     },
     /// Somebody was put out of a room. They are told as well.
     Kicked {
         /// Which room.
         room: RoomName,
         /// Who.
-        name: UserName,
+        name: Person,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
         /// Whether they may not come back.
         banned: bool,
         /// Why, for people.
@@ -92,7 +92,7 @@ pub enum Event {
         /// Which room.
         room: RoomName,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
         /// What it is now; empty for none.
         text: Arc<str>,
     },
@@ -108,11 +108,11 @@ pub enum Event {
         /// In which room.
         room: RoomName,
         /// Whose.
-        name: UserName,
+        name: Person,
         /// What it is now.
         role: Role,
         /// By whom; `None` also for the member who became the owner because the last one left.
-        by: Option<UserName>,
+        by: Option<Person>,
     },
     /// Whether a room may be joined by anybody was changed.
     InviteOnly {
@@ -121,35 +121,35 @@ pub enum Event {
         /// Whether one must have been invited.
         on: bool,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
     },
     /// The user that is told has been invited to a room.
     Invited {
         /// Which room.
         room: RoomName,
         /// The user that is told.
-        name: UserName,
+        name: Person,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
     },
     /// Somebody who shares a room has another name now.
     Renamed {
         /// What they were called.
-        old: UserName,
+        old: Person,
         /// What they are called.
-        new: UserName,
+        new: Person,
     },
     /// Somebody who shared a room is gone, from all rooms.
     Quit {
         /// Who.
-        name: UserName,
+        name: Person,
         /// Why.
         reason: QuitReason,
     },
     /// Somebody who shares a room is away, or back.
     Away {
         /// Who.
-        name: UserName,
+        name: Person,
         /// Why they are away; `None` for back.
         text: Option<Arc<str>>,
     },
@@ -180,7 +180,7 @@ pub enum Event {
 #[non_exhaustive]
 pub struct Whois {
     /// Who it is.
-    pub name: UserName,
+    pub name: Person,
     /// For how long they have been here.
     pub connected: Duration,
     /// For how long they have not asked for anything.
@@ -248,11 +248,11 @@ impl Event {
     /// About how many bytes of memory it holds while it waits in a mailbox, and to write.
     pub(crate) fn cost(&self) -> usize {
         let len = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
-        let name = |name: &Option<UserName>| name.as_ref().map_or(1, |name| name.as_str().len());
+        let name = |name: &Option<Person>| name.as_ref().map_or(1, |name| name.as_str().len());
         // Names are usually shared, but a sender may change one for every message.
         let text = match self {
             Self::Ack | Self::Pong | Self::Bye | Self::Missed { .. } => 0,
-            Self::Names { names, .. } => size_of_val::<[UserName]>(names),
+            Self::Names { names, .. } => size_of_val::<[Person]>(names),
             Self::Rooms { rooms, .. } => size_of_val::<[RoomName]>(rooms),
             Self::Direct { from, text } => name(from) + text.len(),
             Self::Sent { to, text } => to.as_str().len() + text.len(),

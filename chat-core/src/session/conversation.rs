@@ -14,7 +14,7 @@ use crate::{
         Burst, CloseReason, Effects, Gathered, HoldBack, Inner, Item, Listing, Mailbox, Seat, Stop,
         discard,
     },
-    model::{Command, ErrorCode, Event, QuitReason, RoomName, UserName, Verb},
+    model::{Command, ErrorCode, Event, Person, QuitReason, RoomName, UserName, Verb},
     net::Addr,
     plug::Denied,
     rt::deadline_after,
@@ -514,7 +514,9 @@ impl<W: Wire> Conversation<W> {
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         self.drain(usize::MAX, items);
-        self.seat.register(name, now, effects)?;
+        let address = self.peer.tcp().map(|addr| addr.ip());
+        self.seat
+            .register(Person::new(name, address, None), now, effects)?;
         log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
             log!(connection INFO, peer = %self.peer, name = self.seat.name().map(display), "registered");
         });

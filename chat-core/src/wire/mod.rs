@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::model::{Command, ErrorCode, Event, UserName, Verb};
+use crate::model::{Command, ErrorCode, Event, Person, Verb};
 
 pub use line::Line;
 #[cfg(test)]
@@ -194,12 +194,12 @@ fn append_names(names: &[impl AsRef<str>], first: bool, out: &mut Vec<u8>) {
 }
 
 /// Who did something: a name, or what can be none, for the program that the chat is part of.
-fn actor(name: &Option<UserName>) -> &str {
-    name.as_ref().map_or("*", UserName::as_str)
+fn actor(by: &Option<Person>) -> &str {
+    by.as_ref().map_or("*", Person::as_str)
 }
 
 /// Appends `NAME says TEXT`.
-fn append_direct(from: &Option<UserName>, text: &str, out: &mut Vec<u8>) {
+fn append_direct(from: &Option<Person>, text: &str, out: &mut Vec<u8>) {
     append(out, [actor(from), " says ", text]);
 }
 

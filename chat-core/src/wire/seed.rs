@@ -154,7 +154,7 @@ mod tests {
                 text: "hi".into(),
             },
             Event::Sent {
-                to: ada(),
+                to: ada().into(),
                 text: "hi".into(),
             },
             Event::Rooms {

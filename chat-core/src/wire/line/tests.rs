@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{QuitReason, Role, RoomName, UserName, Whois};
+use crate::model::{Person, QuitReason, Role, RoomName, Whois};
 
 fn decode(line: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
     let mut wire = Line;
@@ -17,7 +17,7 @@ fn encode(event: Event) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn name(name: &str) -> UserName {
+fn name(name: &str) -> Person {
     name.parse().unwrap()
 }
 
@@ -275,7 +275,7 @@ fn every_event() {
         text: "hi".into(),
     };
     let sent = Event::Sent {
-        to: name("bob"),
+        to: name("bob").into(),
         text: "hi".into(),
     };
     let joined = Event::Joined {
@@ -384,7 +384,7 @@ fn a_text() -> impl Strategy<Value = String> {
     prop_oneof!["[^\r\n\0]{0,40}", "[a-z ,#*]{0,40}"]
 }
 
-fn a_name() -> impl Strategy<Value = UserName> {
+fn a_name() -> impl Strategy<Value = Person> {
     "[a-zA-Zł0-9][a-z0-9_.-]{0,31}".prop_map(|text| text.parse().unwrap())
 }
 
@@ -400,7 +400,10 @@ pub(crate) fn an_event() -> impl Strategy<Value = Event> {
         let on = n % 2 == 0;
         match kind {
             0 => Event::Direct { from: by, text },
-            1 => Event::Sent { to: name, text },
+            1 => Event::Sent {
+                to: name.into(),
+                text,
+            },
             2 => Event::Said {
                 room,
                 seq: n,
