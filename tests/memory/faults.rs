@@ -4,7 +4,8 @@
 use std::{future::pending, io, pin::pin, time::Duration};
 
 use chinwag::{
-    Addr, Command, Event, Hub, Incoming, Limits, Listener, Runtime, Server, ServerError, Timeouts,
+    Addr, Answer, Command, Event, Hub, Incoming, Limits, Listener, Runtime, Server, ServerError,
+    Timeouts,
     wire::{Form, Line, Reading, Wire, WireError},
 };
 use chinwag_testkit::{Link, MemoryListener, MemoryNet, MemoryStream, Peer, VirtualRuntime};
@@ -483,6 +484,11 @@ impl Wire for Fragile {
     ) -> Result<Option<Command<'a>>, WireError> {
         assert_ne!(payload, b"break", "on purpose");
         Line::default().decode(payload, reading)
+    }
+
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"> ");
+        Line::default().answer(answer, out);
     }
 
     fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {

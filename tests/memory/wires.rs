@@ -11,8 +11,8 @@ use std::{
 };
 
 use chinwag::{
-    Command, Denied, Event, Hub, Limits, Policy, RoomName, Runtime, Server, UserName, Verdict,
-    async_trait,
+    Answer, Command, Denied, Event, Hub, Limits, Policy, RoomName, Runtime, Server, UserName,
+    Verdict, async_trait,
     wire::{Form, Hearing, Line, Reading, Wire, WireError},
 };
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
@@ -58,6 +58,10 @@ impl Wire for Several {
             return Ok(None);
         }
         Line::default().decode(part, reading)
+    }
+
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        Line::default().answer(answer, out);
     }
 
     fn hear(&mut self, _: &Event) -> Hearing {

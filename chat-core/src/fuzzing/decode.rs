@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Choices, epoch};
 use crate::{
     config::{Limits, Timeouts},
-    model::{ErrorCode, Event, Verb},
+    model::{ErrorCode, Verb},
     session::machine::{Action, Machine},
     wire::{Line, Reading, Seed, Wire, WireError},
 };
@@ -142,22 +142,17 @@ fn one(mut wire: impl Wire, payload: &[u8]) -> Option<String> {
             assert!(told == verb || told == Verb::Unknown, "{command:?}");
             Some(written(&Action::Do(command)))
         }
-        Err(WireError {
-            verb,
-            code,
-            explanation,
-        }) => Some(written(&Action::Refuse(Event::error(
-            Some(verb),
-            code,
-            explanation,
-        )))),
+        Err(error) => Some(written(&Action::Refuse(error))),
     }
 }
 
 fn too_long(verb: Verb) -> String {
     let explanation = format!("a line has at most {MAX_LINE} bytes");
-    let error = Event::error(Some(verb), ErrorCode::TooLong, explanation);
-    written(&Action::Refuse(error))
+    written(&Action::Refuse(WireError {
+        verb,
+        code: ErrorCode::TooLong,
+        explanation: explanation.into(),
+    }))
 }
 
 fn written(action: &Action<'_>) -> String {

@@ -260,7 +260,7 @@ impl Hub {
             .quit(&user, name, QuitReason::Kicked, &mut effects)?;
         let reason: Box<str> = format!("you were put out: {}", one_line(reason)).into();
         for device in devices {
-            let event = Event::error(None, ErrorCode::Kicked, reason.clone());
+            let event = Event::error(ErrorCode::Kicked, reason.clone());
             effects.add_wake(device.kick(event));
         }
         Ok(())

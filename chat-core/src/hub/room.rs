@@ -252,10 +252,14 @@ impl RoomState {
         from: Position,
         end: Position,
         most: usize,
-    ) -> (Vec<Person>, Option<Position>) {
+    ) -> (Vec<(Person, Role)>, Option<Position>) {
         let mut range = self.members.range(from..end);
-        let names = range.by_ref().take(most).map(|(_, m)| m.person.clone());
-        (names.collect(), range.next().map(|(position, _)| *position))
+        let members = range.by_ref().take(most);
+        let members = members.map(|(_, m)| (m.person.clone(), m.role));
+        (
+            members.collect(),
+            range.next().map(|(position, _)| *position),
+        )
     }
 
     /// Where the next member will be.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::SlowReader,
     error::HubError,
-    model::{Event, Person, QuitReason, Role, RoomName, UserName, Whois, same_name},
+    model::{Answer, Event, Person, QuitReason, Role, RoomName, UserName, Verb, Whois, same_name},
 };
 
 /// One connection's place in a hub: a mailbox, and a user once it has registered.
@@ -171,25 +171,32 @@ impl Seat {
     /// Takes the name of `person`, and frees the one that this user had. One who is here stays otherwise who they are.
     ///
     /// A new name goes to the end of the list, unless it is the old one in another case.
+    ///
+    /// Returns what they are answered.
     pub(crate) fn register(
         &mut self,
         person: Person,
         now: Instant,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Answer<'static>, Stop> {
         match &mut self.registered {
             Some(registered) => {
                 let name = person.into();
-                self.hub
+                let event = self
+                    .hub
                     .rename(&registered.user, &self.mailbox, name, effects)?;
                 registered.refresh(&self.mailbox);
+                let verb = Verb::Register;
+                Ok(Answer::Granted { verb, event })
             }
             None => {
                 let user = self.hub.claim(person, &self.mailbox, now, effects)?;
-                self.registered = Some(Box::new(Registered::new(user, &self.mailbox)));
+                let registered = Registered::new(user, &self.mailbox);
+                let name = registered.person.clone();
+                self.registered = Some(Box::new(registered));
+                Ok(Answer::Welcome { name })
             }
         }
-        Ok(())
     }
 
     /// Sends `text` to whoever has the name `to`.
@@ -276,26 +283,32 @@ impl Seat {
         Ok(self.joined(room)?.0.name())
     }
 
-    pub(crate) fn join(&mut self, room: RoomName, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what others are told of it, if it is news.
+    pub(crate) fn join(
+        &mut self,
+        room: RoomName,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
         let (hub, me) = (self.hub.clone(), self.mailbox.clone());
         let registered = self.registered()?;
-        hub.join(&registered.user, &me, room, effects)?;
+        let event = hub.join(&registered.user, &me, room, effects)?;
         registered.refresh(&me);
-        Ok(())
+        Ok(event)
     }
 
-    pub(crate) fn leave(&mut self, room: &str, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what others are told of it.
+    pub(crate) fn leave(&mut self, room: &str, effects: &mut Effects) -> Result<Event, Stop> {
         let (room, actor) = self.joined(room)?;
-        self.hub.leave(actor.user, &self.mailbox, room, effects)?;
+        let event = self.hub.leave(actor.user, &self.mailbox, room, effects)?;
         self.refresh();
-        Ok(())
+        Ok(event)
     }
 
-    pub(crate) fn topic(&self, room: &str) -> Result<Event, HubError> {
+    pub(crate) fn topic(&self, room: &str) -> Result<Answer<'static>, HubError> {
         self.name().ok_or(HubError::NotRegistered)?;
         let room = self.visible(room)?;
         let text = room.lock().topic().clone();
-        Ok(Event::TopicIs {
+        Ok(Answer::Topic {
             room: room.name().clone(),
             text,
         })
@@ -365,7 +378,12 @@ impl Seat {
         self.hub.set_invite_only(Some(actor), room, on, effects)
     }
 
-    pub(crate) fn set_away(&self, text: Option<&str>, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what others are told of it, if it is news.
+    pub(crate) fn set_away(
+        &self,
+        text: Option<&str>,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
         let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
         let text = text.map(|text| self.hub.short(text)).transpose()?;
         self.hub
@@ -410,24 +428,33 @@ impl Seat {
     }
 
     /// The next part of a list, of at most `most` names. It is over when that is the last one.
-    pub(crate) fn page(&self, listing: &mut Listing, most: usize) -> (Event, bool) {
+    pub(crate) fn page(&self, listing: &mut Listing, most: usize) -> (Answer<'static>, bool) {
         let Listing { of, next, end, .. } = listing;
         let first = mem::take(&mut listing.first);
-        let names = |(names, go_on): (Vec<Person>, Option<Position>)| {
-            let last = go_on.is_none();
-            (Event::Names { names, first, last }, go_on)
-        };
-        let (event, go_on) = match of {
-            ListOf::Users => names(self.hub.roster.page(*next, *end, most)),
-            ListOf::Members(room) => names(room.lock().page(*next, *end, most)),
+        let (answer, go_on) = match of {
+            ListOf::Users => {
+                let (users, go_on) = self.hub.roster.page(*next, *end, most);
+                let last = go_on.is_none();
+                (Answer::Users { users, first, last }, go_on)
+            }
+            ListOf::Members(room) => {
+                let (members, go_on) = room.lock().page(*next, *end, most);
+                let answer = Answer::Members {
+                    room: room.name().clone(),
+                    members,
+                    first,
+                    last: go_on.is_none(),
+                };
+                (answer, go_on)
+            }
             ListOf::Rooms => {
                 let (rooms, go_on) = self.hub.room_list.page(*next, *end, most);
                 let last = go_on.is_none();
-                (Event::Rooms { rooms, first, last }, go_on)
+                (Answer::Rooms { rooms, first, last }, go_on)
             }
         };
         *next = go_on.unwrap_or_default();
-        (event, go_on.is_none())
+        (answer, go_on.is_none())
     }
 
     /// Moves events from the mailbox to `into`, until they cost `budget` bytes.

@@ -361,20 +361,20 @@ impl Inner {
         });
     }
 
-    /// Gives `user` another name.
+    /// Gives `user` another name. Returns what others are told of it, if it is news.
     pub(super) fn rename(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         name: UserName,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
         if !state.is_here() {
             return Err(HubError::NotRegistered.into());
         }
         if state.person.as_str() == name.as_str() {
-            return Ok(());
+            return Ok(None);
         }
         let respelled = state.person == name;
         if !respelled {
@@ -387,20 +387,20 @@ impl Inner {
         let person = state.person.renamed(name);
         let told = self.rename_in_rooms(&mut state, acting, &person, effects);
         let unused = match told {
-            Ok(()) => &state.person,
+            Ok(_) => &state.person,
             Err(_) => &person,
         };
         if !respelled {
             self.free(unused.name(), user);
         }
-        told?;
+        let event = told?;
         match respelled {
             true => self.roster.respell(state.position, person.clone()),
             false => state.position = self.roster.enter(person.clone(), Some(state.position)),
         }
         state.person = person;
         user.changed();
-        Ok(())
+        Ok(Some(event))
     }
 
     fn rename_in_rooms(
@@ -409,7 +409,7 @@ impl Inner {
         acting: &Arc<Mailbox>,
         person: &Person,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Event, Stop> {
         let event = Event::Renamed {
             old: state.person.clone(),
             new: person.clone(),
@@ -428,22 +428,22 @@ impl Inner {
         tell_all(&mut locked, event.clone(), [acting], effects);
         if locked.is_empty() {
             drop(locked);
-            state.tell_others(acting, event, effects);
+            state.tell_others(acting, &event, effects);
         }
-        Ok(())
+        Ok(event)
     }
 
-    /// Says that `user` is away, or back.
+    /// Says that `user` is away, or back. Returns what others are told of it, if it is news.
     pub(super) fn set_away(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         text: Option<Arc<str>>,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
         if state.away == text {
-            return Ok(());
+            return Ok(None);
         }
         let event = Event::Away {
             name: state.person.clone(),
@@ -453,27 +453,28 @@ impl Inner {
         for (_, room) in &mut locked {
             room.wait(effects)?;
         }
-        tell_all(&mut locked, event, [acting], effects);
+        tell_all(&mut locked, event.clone(), [acting], effects);
         drop(locked);
         state.away = text;
         user.changed();
-        Ok(())
+        Ok(Some(event))
     }
 
-    /// Puts `user` into the room `name`, which is made if there is none.
+    /// Puts `user` into the room `name`, which is made if there is none. Returns what others are told of it, if it is
+    /// news.
     pub(super) fn join(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         name: RoomName,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
         if !state.is_here() {
             return Err(HubError::NotRegistered.into());
         }
         if state.rooms.iter().any(|j| *j.room.name() == name) {
-            return Ok(());
+            return Ok(None);
         }
         let max = self.limits.max_user_rooms();
         if state.rooms.len() >= max {
@@ -494,22 +495,22 @@ impl Inner {
                 room: room.name().clone(),
                 name: state.person.clone(),
             };
-            locked.tell(event, Some(acting), effects);
+            locked.tell(event.clone(), Some(acting), effects);
             drop(locked);
             state.rooms.push(Joined { room, position });
             user.changed();
-            return Ok(());
+            return Ok(Some(event));
         }
     }
 
-    /// Takes `user` out of `room`.
+    /// Takes `user` out of `room`. Returns what others are told of it.
     pub(super) fn leave(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         room: &Arc<Room>,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Event, Stop> {
         let mut state = user.lock();
         let position = state.joined(room).ok_or(HubError::NotAMember)?;
         // Nobody has to wait to leave, least of all who is behind themselves.
@@ -519,9 +520,9 @@ impl Inner {
             name: state.person.clone(),
         };
         // Before they are out, so that their other connections know of it.
-        locked.tell(event, Some(acting), effects);
+        locked.tell(event.clone(), Some(acting), effects);
         self.take_out(user, &mut state, room, locked, position, effects);
-        Ok(())
+        Ok(event)
     }
 
     /// Takes the member at `position` out of `room`, which is locked, and of whose leaving everybody knows.
@@ -715,7 +716,7 @@ impl Inner {
 
 impl UserState {
     /// Tells the other connections of the same user.
-    fn tell_others(&self, acting: &Arc<Mailbox>, event: Event, effects: &mut Effects) {
+    fn tell_others(&self, acting: &Arc<Mailbox>, event: &Event, effects: &mut Effects) {
         let others = self.devices.iter().filter(|d| !Arc::ptr_eq(d, acting));
         for device in others {
             let _ = effects.push(device, Item::Own(event.clone()), Manner::Urgent);

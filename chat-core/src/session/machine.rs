@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     config::{Limits, Timeouts},
-    model::{Command, ErrorCode, Event, Verb},
+    model::{Command, ErrorCode, Verb},
     rt::deadline_after,
     wire::{Reading, Wire, WireError},
 };
@@ -48,7 +48,7 @@ pub(crate) enum Action<'a> {
     /// Do what it asks for.
     Do(Command<'a>),
     /// Answer that it cannot be read.
-    Refuse(Event),
+    Refuse(WireError),
 }
 
 impl Action<'_> {
@@ -56,10 +56,7 @@ impl Action<'_> {
     pub(crate) fn verb(&self) -> Verb {
         match self {
             Self::Do(command) => command.verb(),
-            Self::Refuse(Event::Error {
-                verb: Some(verb), ..
-            }) => *verb,
-            Self::Refuse(_) => Verb::Unknown,
+            Self::Refuse(error) => error.verb,
         }
     }
 }
@@ -255,17 +252,13 @@ impl Machine {
 fn read<'a>(wire: &mut impl Wire, payload: &'a [u8], reading: &mut Reading) -> Option<Action<'a>> {
     match wire.decode(payload, reading) {
         Ok(command) => command.map(Action::Do),
-        Err(error) => Some(Action::Refuse(refused(error))),
+        Err(error) => Some(Action::Refuse(error)),
     }
 }
 
-fn refused(error: WireError) -> Event {
-    Event::error(Some(error.verb), error.code, error.explanation)
-}
-
-fn line_too_long(verb: Verb, max_line: usize) -> Event {
+fn line_too_long(verb: Verb, max_line: usize) -> WireError {
     let explanation = format!("a line has at most {max_line} bytes");
-    Event::error(Some(verb), ErrorCode::TooLong, explanation)
+    WireError::new(verb, ErrorCode::TooLong, explanation)
 }
 
 #[cfg(test)]
@@ -375,7 +368,7 @@ mod tests {
         );
         let long = format!("register,{}", "x".repeat(64));
         let refused = actions(&mut machine, Seed, [long.as_bytes()]);
-        assert!(refused[0].contains("verb: Some(Register), code: TooLong"));
+        assert!(refused[0].contains("verb: Register, code: TooLong"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use futures::io::AsyncWrite;
 
 use crate::{
     hub::{Heard, Item},
-    model::Event,
+    model::{Answer, Event},
     wire::Wire,
 };
 
@@ -59,11 +59,16 @@ impl Outbox {
         }
     }
 
-    /// Adds an event that the peer behind `wire` is told. Returns how many bytes that were.
-    pub(crate) fn push(&mut self, wire: &mut impl Wire, event: &Event) -> usize {
+    /// Adds an answer. Returns how many bytes that were.
+    pub(crate) fn answer(&mut self, wire: &mut impl Wire, answer: &Answer<'_>) -> usize {
         let before = self.bytes.len();
-        wire.tell(event, &mut self.bytes);
+        wire.answer(answer, &mut self.bytes);
         self.bytes.len() - before
+    }
+
+    /// Adds an event that the peer behind `wire` is told.
+    pub(crate) fn push(&mut self, wire: &mut impl Wire, event: &Event) {
+        wire.tell(event, &mut self.bytes);
     }
 
     /// Adds what was taken from a mailbox. What others are told as well is encoded once for all of them.
@@ -80,7 +85,7 @@ impl Outbox {
                 for event in events {
                     match form {
                         Some(form) => W::encode(event, form, &mut self.bytes),
-                        None => wire.tell(event, &mut self.bytes),
+                        None => self.push(wire, event),
                     }
                 }
             }
@@ -176,10 +181,10 @@ mod tests {
                 from: Some("ada".parse().unwrap()),
                 text: "x".repeat(length).into(),
             };
-            for event in [Event::Pong, direct] {
-                outbox.push(&mut Line::default(), &event);
-                Line::encode(&event, Form::default(), &mut expected);
-            }
+            outbox.answer(&mut Line::default(), &Answer::Pong);
+            expected.extend_from_slice(b"pong\n");
+            outbox.push(&mut Line::default(), &direct);
+            Line::encode(&direct, Form::default(), &mut expected);
         }
         expected
     }
@@ -188,7 +193,7 @@ mod tests {
     fn many_frames_are_one_write() {
         let mut outbox = Outbox::default();
         for _ in 0..100 {
-            outbox.push(&mut Line::default(), &Event::Pong);
+            outbox.answer(&mut Line::default(), &Answer::Pong);
         }
         let mut sink = Sink::new(usize::MAX);
         sink.drain(&mut outbox);
@@ -222,7 +227,7 @@ mod tests {
         mixed(&mut outbox);
         outbox.settle(&mut scratch);
         outbox.borrow(&mut scratch);
-        outbox.push(&mut Line::default(), &Event::Pong);
+        outbox.answer(&mut Line::default(), &Answer::Pong);
         Sink::new(1000).drain(&mut outbox);
         outbox.settle(&mut scratch);
         assert!(scratch.capacity() > 0);
@@ -237,7 +242,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         for _ in 0..1000 {
             while outbox.len() < 10_000 {
-                outbox.push(&mut Line::default(), &Event::Pong);
+                outbox.answer(&mut Line::default(), &Answer::Pong);
             }
             assert!(outbox.poll_write(&mut cx, &mut sink).is_ready());
         }

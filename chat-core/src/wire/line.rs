@@ -7,7 +7,7 @@ pub(super) mod tests;
 use memchr::{memchr, memchr2};
 
 use super::{Form, Reading, Wire, WireError, text};
-use crate::model::{Command, ErrorCode, Event, Secret, Verb};
+use crate::model::{Answer, Command, ErrorCode, Event, Secret, Verb};
 
 /// The `line` protocol, which a person can type: UTF-8 lines that end in LF or CRLF, fields separated
 /// by commas.
@@ -55,6 +55,10 @@ impl Wire for Line {
             return Ok(Some(Command::Chat { to, text }));
         }
         other(line).map(Some)
+    }
+
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        encode::answer(answer, out);
     }
 
     fn encode(event: &Event, _: Form, out: &mut Vec<u8>) {

@@ -15,11 +15,11 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::model::{Command, ErrorCode, Event, Person, Verb};
+use crate::model::{Answer, Command, ErrorCode, Event, Person, Verb};
 
 pub use line::Line;
 #[cfg(test)]
-pub(crate) use line::tests::an_event;
+pub(crate) use line::tests::{an_answer, an_event};
 pub use seed::Seed;
 
 /// A wire protocol.
@@ -72,8 +72,11 @@ pub trait Wire: Clone + Send + 'static {
         Hearing::Shared(Form::default())
     }
 
-    /// Appends the bytes of `event` to `out`, for this connection alone: the answer to a request, a direct message,
-    /// or what [`hear`](Self::hear) does not want to share.
+    /// Appends the bytes of `answer` to `out`; none if this protocol has no words for it.
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>);
+
+    /// Appends the bytes of `event` to `out`, for this connection alone: a direct message, the last word, or what
+    /// [`hear`](Self::hear) does not want to share.
     fn tell(&mut self, event: &Event, out: &mut Vec<u8>) {
         Self::encode(event, Form::default(), out);
     }
@@ -184,8 +187,12 @@ fn text(payload: &[u8]) -> Result<&str, WireError> {
 }
 
 /// Appends `names`, separated by commas, also from what was appended before unless they are the `first`.
-fn append_names(names: &[impl AsRef<str>], first: bool, out: &mut Vec<u8>) {
-    for (i, name) in names.iter().enumerate() {
+fn append_names<'a, N: AsRef<str> + 'a>(
+    names: impl IntoIterator<Item = &'a N>,
+    first: bool,
+    out: &mut Vec<u8>,
+) {
+    for (i, name) in names.into_iter().enumerate() {
         if i > 0 || !first {
             out.push(b',');
         }

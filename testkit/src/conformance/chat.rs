@@ -9,7 +9,7 @@ use std::{
 };
 
 use chinwag_core::{
-    Addr, Command, Event, Hub, Listener, Runtime, Server, ServerError, Timeouts,
+    Addr, Answer, Command, Event, Hub, Listener, Runtime, Server, ServerError, Timeouts,
     wire::{Form, Line, Reading, Wire, WireError},
 };
 use futures::{StreamExt, channel::oneshot, stream::FuturesUnordered};
@@ -156,6 +156,10 @@ impl Wire for Fragile {
     ) -> Result<Option<Command<'a>>, WireError> {
         assert_ne!(payload, b"break", "on purpose");
         Line::default().decode(payload, reading)
+    }
+
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        Line::default().answer(answer, out);
     }
 
     fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {
