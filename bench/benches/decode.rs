@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use chinwag_core::wire::{Line, Seed, Wire};
+use chinwag_core::wire::{Line, Reading, Seed, Wire};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const TEXT: &str = "the quick brown fox jumps over the lazy dog, and again and again";
@@ -31,9 +31,12 @@ fn verbs(criterion: &mut Criterion) {
     ];
     let mut group = criterion.benchmark_group("decode/line");
     for (verb, line) in &lines {
-        let mut wire = Line::default();
+        let (mut wire, mut reading) = (Line::default(), Reading::default());
         group.bench_function(*verb, |bencher| {
-            bencher.iter(|| wire.decode(black_box(line.as_bytes())).is_ok());
+            bencher.iter(|| {
+                wire.decode(black_box(line.as_bytes()), &mut reading)
+                    .is_ok()
+            });
         });
     }
 }
@@ -55,13 +58,16 @@ fn batch(criterion: &mut Criterion) {
 }
 
 fn frames(mut wire: impl Wire, mut input: &[u8]) -> usize {
-    let mut read = 0;
+    let (mut reading, mut read) = (Reading::default(), 0);
     while !input.is_empty()
         && let Some(end) = wire.frame_end(input)
     {
         let (frame, rest) = input.split_at(end);
         let payload = wire.payload(frame);
-        read += usize::from(matches!(black_box(wire.decode(payload)), Ok(Some(_))));
+        read += usize::from(matches!(
+            black_box(wire.decode(payload, &mut reading)),
+            Ok(Some(_))
+        ));
         input = rest;
     }
     read

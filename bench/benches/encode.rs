@@ -5,14 +5,14 @@
 use std::{hint::black_box, sync::Arc};
 
 use chinwag_core::{
-    ErrorCode, Event, QuitReason, Role, RoomName, UserName,
-    wire::{Line, Seed, Wire},
+    Answer, ErrorCode, Event, Person, QuitReason, Role, RoomName, Verb,
+    wire::{Form, Line, Seed, Wire},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const TEXT: &str = "the quick brown fox jumps over the lazy dog, and again and again";
 
-fn user(number: usize) -> UserName {
+fn user(number: usize) -> Person {
     format!("user{number:03}").parse().expect("a name")
 }
 
@@ -24,24 +24,16 @@ fn events() -> Vec<(&'static str, Event)> {
     let (room, name, by, text) = (room(), user(42), Some(user(7)), Arc::<str>::from(TEXT));
     let from = by.clone();
     vec![
-        ("ack", Event::Ack),
-        ("names, 100", {
-            let names = (0..100).map(user).collect();
-            let (first, last) = (true, true);
-            Event::Names { names, first, last }
-        }),
-        ("rooms, 1", {
-            let rooms = vec![room.clone()];
-            let (first, last) = (true, true);
-            Event::Rooms { rooms, first, last }
-        }),
         ("direct", {
             let (from, text) = (from.clone(), text.clone());
             Event::Direct { from, text }
         }),
         ("sent", {
             let (to, text) = (name.clone(), text.clone());
-            Event::Sent { to, text }
+            Event::Sent {
+                to: to.into(),
+                text,
+            }
         }),
         ("said", {
             let (room, text) = (room.clone(), text.clone());
@@ -76,10 +68,6 @@ fn events() -> Vec<(&'static str, Event)> {
             let (room, by, text) = (room.clone(), by.clone(), text.clone());
             Event::Topic { room, by, text }
         }),
-        ("topic is", {
-            let (room, text) = (room.clone(), text.clone());
-            Event::TopicIs { room, text }
-        }),
         ("role", {
             let (room, name, by) = (room.clone(), name.clone(), by.clone());
             let role = Role::Moderator;
@@ -111,12 +99,39 @@ fn events() -> Vec<(&'static str, Event)> {
             Event::Away { name, text }
         }),
         ("missed", Event::Missed { count: 17 }),
-        ("pong", Event::Pong),
         ("bye", Event::Bye),
         ("error", {
-            let (verb, code) = (None, ErrorCode::NoSuchUser);
-            let explanation = "there is nobody of that name".into();
+            let explanation = "nothing was heard for too long".into();
             Event::Error {
+                code: ErrorCode::TimedOut,
+                explanation,
+            }
+        }),
+    ]
+}
+
+fn answers() -> Vec<(&'static str, Answer<'static>)> {
+    let (room, name) = (room(), user(42));
+    let (first, last) = (true, true);
+    vec![
+        ("welcome", Answer::Welcome { name }),
+        ("users, 100", {
+            let users = (0..100).map(user).collect();
+            Answer::Users { users, first, last }
+        }),
+        ("rooms, 1", {
+            let rooms = vec![room.clone()];
+            Answer::Rooms { rooms, first, last }
+        }),
+        ("topic is", {
+            let text = TEXT.into();
+            Answer::Topic { room, text }
+        }),
+        ("pong", Answer::Pong),
+        ("refusal", {
+            let (verb, code) = (Verb::Chat, ErrorCode::NoSuchUser);
+            let explanation = "there is nobody of that name".into();
+            Answer::Error {
                 verb,
                 code,
                 explanation,
@@ -125,12 +140,12 @@ fn events() -> Vec<(&'static str, Event)> {
     ]
 }
 
-fn encode<W: Wire>(criterion: &mut Criterion, wire: &str) {
-    let mut group = criterion.benchmark_group(format!("encode/{wire}"));
+fn encode<W: Wire>(criterion: &mut Criterion, mut wire: W, called: &str) {
+    let mut group = criterion.benchmark_group(format!("encode/{called}"));
     let mut out = Vec::with_capacity(4096);
-    for (name, event) in events() {
+    for (name, answer) in answers() {
         out.clear();
-        W::encode(&event, &mut out);
+        wire.answer(&answer, &mut out);
         if out.is_empty() {
             // It has no words for it.
             continue;
@@ -138,7 +153,22 @@ fn encode<W: Wire>(criterion: &mut Criterion, wire: &str) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 out.clear();
-                W::encode(black_box(&event), &mut out);
+                wire.answer(black_box(&answer), &mut out);
+                out.len()
+            });
+        });
+    }
+    for (name, event) in events() {
+        out.clear();
+        W::encode(&event, Form::default(), &mut out);
+        if out.is_empty() {
+            // It has no words for it.
+            continue;
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                W::encode(black_box(&event), Form::default(), &mut out);
                 out.len()
             });
         });
@@ -146,11 +176,11 @@ fn encode<W: Wire>(criterion: &mut Criterion, wire: &str) {
 }
 
 fn line(criterion: &mut Criterion) {
-    encode::<Line>(criterion, "line");
+    encode(criterion, Line::default(), "line");
 }
 
 fn seed(criterion: &mut Criterion) {
-    encode::<Seed>(criterion, "seed");
+    encode(criterion, Seed::default(), "seed");
 }
 
 criterion_group!(benches, line, seed);

@@ -4,7 +4,7 @@ use std::{future::pending, hint::black_box, time::Duration};
 
 use chinwag_core::{
     Hub, HubBuilder, Rate, Rates, Runtime, Server,
-    wire::{Line, Wire},
+    wire::{Line, Reading, Wire},
 };
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -202,11 +202,14 @@ fn decode() -> Step {
 }
 
 fn read_all(mut requests: &[u8]) -> usize {
-    let (mut wire, mut read) = (Line::default(), 0);
+    let (mut wire, mut reading, mut read) = (Line::default(), Reading::default(), 0);
     while let Some(end) = wire.frame_end(requests) {
         let (frame, behind) = requests.split_at(end);
         let payload = wire.payload(frame);
-        read += usize::from(matches!(black_box(wire.decode(payload)), Ok(Some(_))));
+        read += usize::from(matches!(
+            black_box(wire.decode(payload, &mut reading)),
+            Ok(Some(_))
+        ));
         requests = behind;
     }
     read

@@ -92,8 +92,8 @@ pub use config::{
 pub use error::{HubError, ServerError};
 pub use hub::{Hub, HubBuilder, LocalUser, LocalUserBuilder, RoomHandle, Stats, WeakHub};
 pub use model::{
-    Command, ErrorCode, Event, NameError, QuitReason, Role, RoomName, Secret, UnknownRole,
-    UserName, Verb, Whois,
+    Answer, Asked, Command, ErrorCode, Event, NameError, Person, Profile, QuitReason, Role,
+    RoomName, Secret, UnknownRole, UserName, Verb, Whois,
 };
 pub use net::{Addr, Incoming, Listener};
 pub use plug::{Admission, Authenticator, Claim, Denied, Moment, Policy, Verdict};

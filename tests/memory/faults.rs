@@ -4,8 +4,9 @@
 use std::{future::pending, io, pin::pin, time::Duration};
 
 use chinwag::{
-    Addr, Command, Event, Hub, Incoming, Limits, Listener, Runtime, Server, ServerError, Timeouts,
-    wire::{Line, Wire, WireError},
+    Addr, Answer, Command, Event, Hub, Incoming, Limits, Listener, Runtime, Server, ServerError,
+    Timeouts,
+    wire::{Form, Line, Reading, Wire, WireError},
 };
 use chinwag_testkit::{Link, MemoryListener, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 use futures::{
@@ -476,17 +477,26 @@ impl Wire for Fragile {
         Line::default().payload(frame)
     }
 
-    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+    fn decode<'a>(
+        &mut self,
+        payload: &'a [u8],
+        reading: &mut Reading,
+    ) -> Result<Option<Command<'a>>, WireError> {
         assert_ne!(payload, b"break", "on purpose");
-        Line::default().decode(payload)
+        Line::default().decode(payload, reading)
     }
 
-    fn encode(event: &Event, out: &mut Vec<u8>) {
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"> ");
+        Line::default().answer(answer, out);
+    }
+
+    fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {
         if let Event::Direct { text, .. } = event {
             assert_ne!(&**text, "unspeakable", "on purpose");
         }
         out.extend_from_slice(b"> ");
-        Line::encode(event, out);
+        Line::encode(event, form, out);
     }
 }
 

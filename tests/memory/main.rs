@@ -22,6 +22,7 @@ mod seed;
 mod shutdown;
 mod slow;
 mod wakers;
+mod wires;
 
 /// A hub that takes whatever comes, as fast as it comes.
 fn unthrottled() -> chinwag::Hub {

@@ -70,7 +70,7 @@ impl Watcher {
                     "kicked"
                 }
                 Event::Renamed { old, new } => {
-                    let shared = self.everywhere(old, |members| {
+                    let shared = self.everywhere(old.name(), |members| {
                         members.insert(new.to_string());
                     });
                     assert!(shared, "{old}, who was nowhere, is now {new}");
@@ -78,7 +78,7 @@ impl Watcher {
                 }
                 Event::Quit { name, .. } => {
                     assert!(
-                        self.everywhere(name, |_| {}),
+                        self.everywhere(name.name(), |_| {}),
                         "{name}, who was nowhere, quit"
                     );
                     "quit"

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::{Choices, epoch};
 use crate::{
     config::{Limits, Timeouts},
-    model::{ErrorCode, Event, Verb},
+    model::{ErrorCode, Verb},
     session::machine::{Action, Machine},
-    wire::{Line, Seed, Wire, WireError},
+    wire::{Line, Reading, Seed, Wire, WireError},
 };
 
 const MAX_LINE: usize = 64;
@@ -66,7 +66,7 @@ pub fn seed_decode(data: &[u8]) {
 /// bytes, and whoever is silent for too long, or has no name for too long, is told so, at the time that was said before.
 pub fn machine(data: &[u8]) {
     let start = epoch();
-    let mut machine = new(Line, start);
+    let (mut machine, mut reading) = (new(start), Reading::default());
     let mut choices = Choices(data);
     let (mut now, mut heard) = (start, start);
     let mut has_name = false;
@@ -82,7 +82,7 @@ pub fn machine(data: &[u8]) {
                 machine.heard(now);
                 heard = now;
                 while !rest.is_empty() {
-                    let fed = machine.feed(&rest);
+                    let fed = machine.feed(&mut Line, &rest, &mut reading);
                     assert!((1..=rest.len()).contains(&fed.used));
                     let after = rest[fed.used..].to_vec();
                     let is_command = matches!(fed.action, Some(Action::Do(_)));
@@ -134,7 +134,7 @@ fn one(mut wire: impl Wire, payload: &[u8]) -> Option<String> {
     if payload.len() > MAX_LINE {
         return Some(too_long(wire.verb(payload)));
     }
-    match wire.decode(payload) {
+    match wire.decode(payload, &mut Reading::default()) {
         Ok(command) => {
             let command = command?;
             let verb = command.verb();
@@ -142,22 +142,17 @@ fn one(mut wire: impl Wire, payload: &[u8]) -> Option<String> {
             assert!(told == verb || told == Verb::Unknown, "{command:?}");
             Some(written(&Action::Do(command)))
         }
-        Err(WireError {
-            verb,
-            code,
-            explanation,
-        }) => Some(written(&Action::Refuse(Event::error(
-            Some(verb),
-            code,
-            explanation,
-        )))),
+        Err(error) => Some(written(&Action::Refuse(error))),
     }
 }
 
 fn too_long(verb: Verb) -> String {
     let explanation = format!("a line has at most {MAX_LINE} bytes");
-    let error = Event::error(Some(verb), ErrorCode::TooLong, explanation);
-    written(&Action::Refuse(error))
+    written(&Action::Refuse(WireError {
+        verb,
+        code: ErrorCode::TooLong,
+        explanation: explanation.into(),
+    }))
 }
 
 fn written(action: &Action<'_>) -> String {
@@ -165,12 +160,12 @@ fn written(action: &Action<'_>) -> String {
 }
 
 /// Everything that comes of `pieces`.
-fn actions<'a>(wire: impl Wire, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
-    let mut machine = new(wire, epoch());
+fn actions<'a>(mut wire: impl Wire, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
+    let (mut machine, mut reading) = (new(epoch()), Reading::default());
     let mut actions = Vec::new();
     for mut rest in pieces {
         while !rest.is_empty() {
-            let fed = machine.feed(rest);
+            let fed = machine.feed(&mut wire, rest, &mut reading);
             assert!((1..=rest.len()).contains(&fed.used));
             actions.extend(fed.action.as_ref().map(written));
             rest = &rest[fed.used..];
@@ -181,13 +176,8 @@ fn actions<'a>(wire: impl Wire, pieces: impl IntoIterator<Item = &'a [u8]>) -> V
     actions
 }
 
-fn new<W: Wire>(wire: W, now: Instant) -> Machine<W> {
+fn new(now: Instant) -> Machine {
     let limits = Limits::builder().max_line(MAX_LINE).build();
     let timeouts = Timeouts::builder().register(REGISTER).idle(IDLE).build();
-    Machine::new(
-        wire,
-        &limits.expect("limits"),
-        &timeouts.expect("timeouts"),
-        now,
-    )
+    Machine::new(&limits.expect("limits"), &timeouts.expect("timeouts"), now)
 }

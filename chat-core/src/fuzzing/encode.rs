@@ -9,9 +9,10 @@ use crate::{
         received::event_line,
         replies::{Reply, Request, error_line},
     },
-    model::{ErrorCode, Event, QuitReason, Role, RoomName, UserName, Verb, Whois},
+    error::HubError,
+    model::{Answer, Asked, ErrorCode, Event, Person, QuitReason, Role, RoomName, Verb, Whois},
     plug::one_line,
-    wire::{Line, Seed, Wire},
+    wire::{Form, Line, Seed, Wire},
 };
 
 /// Whatever is said is one line on `line`, without anything else that ends one, and a client reads it as what it was.
@@ -21,6 +22,7 @@ pub fn encode(data: &[u8]) {
     while !choices.is_empty() {
         match choices.byte() % 4 {
             0 => list(&mut choices),
+            1 => is_understood_answer(&answer(&mut choices)),
             _ => is_understood(&event(&mut choices)),
         }
     }
@@ -29,18 +31,34 @@ pub fn encode(data: &[u8]) {
 /// Encodes `event` on both wires, and reads it.
 pub(super) fn is_understood(event: &Event) {
     let mut bytes = Vec::new();
-    Line::encode(event, &mut bytes);
+    Line::encode(event, Form::default(), &mut bytes);
     read(event, line(&bytes));
     bytes.clear();
-    Seed::encode(event, &mut bytes);
-    let said = String::from_utf8(bytes).expect("text");
-    assert!(!said.contains(ENDS), "{said:?}");
-    let has_words = match event {
-        Event::Error { verb, .. } => *verb == Some(Verb::Register),
-        Event::Ack | Event::Direct { .. } => true,
+    Seed::encode(event, Form::default(), &mut bytes);
+    holds_no_end(&bytes, matches!(event, Event::Direct { .. }));
+}
+
+/// The same for an answer.
+pub(super) fn is_understood_answer(answer: &Answer<'_>) {
+    let mut bytes = Vec::new();
+    Line::default().answer(answer, &mut bytes);
+    is_reply(answer, line(&bytes));
+    bytes.clear();
+    Seed::default().answer(answer, &mut bytes);
+    let has_words = match answer {
+        Answer::Refused { asked, .. } => asked.verb == Verb::Register,
+        Answer::Error { verb, .. } => *verb == Verb::Register,
+        Answer::Welcome { .. } | Answer::Granted { .. } => true,
         _ => false,
     };
-    assert_eq!(!said.is_empty(), has_words, "{event:?} is {said:?}");
+    holds_no_end(&bytes, has_words);
+}
+
+/// What is said on `seed` holds no line end, and is nothing where that has no words.
+fn holds_no_end(bytes: &[u8], has_words: bool) {
+    let said = str::from_utf8(bytes).expect("text");
+    assert!(!said.contains(ENDS), "{said:?}");
+    assert_eq!(!said.is_empty(), has_words, "{said:?}");
 }
 
 /// What no line holds.
@@ -65,24 +83,24 @@ fn list(choices: &mut Choices<'_>) {
         // Only at the ends, or alone, may there be none.
         let least = usize::from(!first && !last);
         let count = usize::from(choices.byte() % 4).max(least);
-        let event = match of_rooms {
+        let answer = match of_rooms {
             true => {
                 let rooms: Vec<_> = (0..count).map(|_| room(choices)).collect();
                 due.extend(rooms.iter().map(RoomName::to_string));
-                Event::Rooms { rooms, first, last }
+                Answer::Rooms { rooms, first, last }
             }
             false => {
-                let names: Vec<_> = (0..count).map(|_| name(choices)).collect();
-                due.extend(names.iter().map(UserName::to_string));
-                Event::Names { names, first, last }
+                let users: Vec<_> = (0..count).map(|_| name(choices)).collect();
+                due.extend(users.iter().map(Person::to_string));
+                Answer::Users { users, first, last }
             }
         };
         // What comes first has at least one.
         if first && count == 0 && !last {
             return;
         }
-        Line::encode(&event, &mut said[0]);
-        Seed::encode(&event, &mut said[1]);
+        Line::default().answer(&answer, &mut said[0]);
+        Seed::default().answer(&answer, &mut said[1]);
     }
     let request = match of_rooms {
         true => Request::Rooms,
@@ -195,9 +213,14 @@ fn read(event: &Event, line: &str) {
             assert_eq!(read, Some(Received::Missed { count }));
             return;
         }
-        reply => {
+        Event::Bye => {
             assert!(read.is_none() && !is_event, "{line:?}");
-            return is_reply(&reply, line);
+            assert!(Request::Quit.reply(line, false).is_some());
+            return;
+        }
+        Event::Error { code, explanation } => {
+            assert!(read.is_none() && !is_event, "{line:?}");
+            return is_error(line, code, &explanation);
         }
     };
     assert!(is_event, "{line:?}");
@@ -205,16 +228,17 @@ fn read(event: &Event, line: &str) {
 }
 
 /// Reads a reply, or an error.
-fn is_reply(event: &Event, line: &str) {
+fn is_reply(answer: &Answer<'_>, line: &str) {
+    assert!(event_line(line).is_none(), "{line:?}");
     let reply = |request: Request| request.reply(line, false).expect("a reply");
-    match event {
-        Event::Ack => drop(reply(Request::Change)),
-        Event::Pong => drop(reply(Request::Ping)),
-        Event::Bye => drop(reply(Request::Quit)),
-        Event::TopicIs { text, .. } => {
+    match answer {
+        Answer::Welcome { .. } => drop(reply(Request::Register)),
+        Answer::Granted { .. } => drop(reply(Request::Change)),
+        Answer::Pong => drop(reply(Request::Ping)),
+        Answer::Topic { text, .. } => {
             assert!(matches!(reply(Request::Topic), Reply::Topic(read) if *read == **text));
         }
-        Event::Whois(about) => {
+        Answer::Whois(about) => {
             let Reply::User(read) = reply(Request::Whois) else {
                 panic!("{line:?}");
             };
@@ -228,18 +252,20 @@ fn is_reply(event: &Event, line: &str) {
             );
             assert_eq!(read.away.as_deref(), about.away.as_deref());
         }
-        Event::Error {
-            code, explanation, ..
-        } => {
-            let (read, why) = error_line(line).expect("an error");
-            assert_eq!(read, code.as_str());
-            assert!(why.ends_with(&**explanation), "{line:?}");
-        }
-        _ => panic!("{event:?} is no reply"),
+        _ => match answer.error() {
+            Some((code, explanation)) => is_error(line, code, &explanation),
+            None => panic!("{answer:?} has another test"),
+        },
     }
 }
 
-fn by(actor: Option<UserName>) -> String {
+fn is_error(line: &str, code: ErrorCode, explanation: &str) {
+    let (read, why) = error_line(line).expect("an error");
+    assert_eq!(read, code.as_str());
+    assert!(why.ends_with(explanation), "{line:?}");
+}
+
+fn by(actor: Option<Person>) -> String {
     actor.map_or("*".into(), |name| name.to_string())
 }
 
@@ -247,13 +273,13 @@ fn event(choices: &mut Choices<'_>) -> Event {
     let kind = choices.byte();
     let (room, name) = (room(choices), name(choices));
     let by = choices.flag().then(|| self::name(choices));
-    match kind % 20 {
+    match kind % 17 {
         0 => Event::Direct {
             from: by,
             text: text(choices),
         },
         1 => Event::Sent {
-            to: name,
+            to: name.into(),
             text: text(choices),
         },
         2 => Event::Said {
@@ -274,10 +300,6 @@ fn event(choices: &mut Choices<'_>) -> Event {
         6 => Event::Topic {
             room,
             by,
-            text: text(choices),
-        },
-        7 => Event::TopicIs {
-            room,
             text: text(choices),
         },
         8 => Event::Role {
@@ -307,10 +329,27 @@ fn event(choices: &mut Choices<'_>) -> Event {
         14 => Event::Missed {
             count: u64::from(choices.byte()) << (choices.byte() % 57),
         },
-        15 => Event::Ack,
-        16 => Event::Pong,
-        17 => Event::Bye,
-        18 => Event::Whois(Box::new(Whois {
+        15 => Event::Bye,
+        _ => Event::error(one_code(choices), text(choices).to_string()),
+    }
+}
+
+fn answer(choices: &mut Choices<'_>) -> Answer<'static> {
+    let kind = choices.byte();
+    let (room, name) = (room(choices), name(choices));
+    let verb = choices.one([Verb::Register, Verb::Say, Verb::Unknown]);
+    match kind % 7 {
+        0 => Answer::Welcome { name },
+        1 => {
+            let event = choices.flag().then(|| event(choices));
+            Answer::Granted { verb, event }
+        }
+        2 => Answer::Pong,
+        3 => Answer::Topic {
+            room,
+            text: text(choices),
+        },
+        4 => Answer::Whois(Whois {
             name,
             connected: Duration::from_millis(u64::from(choices.byte()) << (choices.byte() % 57)),
             idle: Duration::from_millis(u64::from(choices.byte()) * 100),
@@ -318,18 +357,33 @@ fn event(choices: &mut Choices<'_>) -> Event {
                 .map(|_| self::room(choices))
                 .collect(),
             away: some_text(choices),
-        })),
-        _ => {
-            let verbs = [Verb::Register, Verb::Say, Verb::Unknown].map(Some);
-            let verb = choices.one([None, verbs[0], verbs[1], verbs[2]]);
-            let codes = [
-                ErrorCode::Denied,
-                ErrorCode::RateLimited,
-                ErrorCode::BadUtf8,
-            ];
-            Event::error(verb, choices.one(codes), text(choices).to_string())
-        }
+        }),
+        5 => Answer::Refused {
+            asked: Asked {
+                verb,
+                room: None,
+                name: None,
+            },
+            rule: match choices.byte() % 3 {
+                0 => HubError::NameTaken,
+                1 => HubError::NotRegistered,
+                _ => HubError::RoomFull(7),
+            },
+        },
+        _ => Answer::Error {
+            verb,
+            code: one_code(choices),
+            explanation: text(choices).to_string().into(),
+        },
     }
+}
+
+fn one_code(choices: &mut Choices<'_>) -> ErrorCode {
+    choices.one([
+        ErrorCode::Denied,
+        ErrorCode::RateLimited,
+        ErrorCode::BadUtf8,
+    ])
 }
 
 fn some_text(choices: &mut Choices<'_>) -> Option<Arc<str>> {
@@ -344,7 +398,7 @@ fn text(choices: &mut Choices<'_>) -> Arc<str> {
 }
 
 /// What of the next bytes can be a name, or some name.
-fn name(choices: &mut Choices<'_>) -> UserName {
+fn name(choices: &mut Choices<'_>) -> Person {
     let length = usize::from(choices.byte() % 48);
     let text = String::from_utf8_lossy(choices.bytes(length));
     let name = text.parse().or_else(|_| "ada".parse());

@@ -2,11 +2,14 @@
 
 use futures::{FutureExt, StreamExt};
 
-use super::{Choices, encode::is_understood};
+use super::{
+    Choices,
+    encode::{is_understood, is_understood_answer},
+};
 use crate::{
     config::{Limits, Rates},
     hub::{Hub, LocalUser},
-    model::{Event, Role},
+    model::{Answer, Role},
 };
 
 /// A program that uses everything that there is to use with any texts: each event that anybody is told is one line,
@@ -63,7 +66,7 @@ fn ask(user: &mut LocalUser, what: u8, choices: &mut Choices<'_>) -> Option<()> 
         11 => user.set_invite_only(a, choices.flag()),
         12 => user.set_away(some),
         _ => user.whois(a).map(|about| {
-            is_understood(&Event::Whois(Box::new(about)));
+            is_understood_answer(&Answer::Whois(about));
         }),
     }
     .ok()

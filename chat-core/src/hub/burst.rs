@@ -8,7 +8,7 @@ use super::{
     roster::Position,
     user::User,
 };
-use crate::error::HubError;
+use crate::{error::HubError, model::RoomName};
 
 /// Messages of one member to one room that came behind each other, and are published together: each of
 /// the members then has one more entry in its mailbox, instead of one for each message.
@@ -73,8 +73,8 @@ impl Burst {
     ///
     /// # Errors
     ///
-    /// Why the room does not take it, and how many messages that were.
-    pub(crate) fn publish(effects: &mut Effects) -> Result<(), (HubError, usize)> {
+    /// Why the room does not take it, which one that is, and how many messages that were.
+    pub(crate) fn publish(effects: &mut Effects) -> Result<(), (HubError, RoomName, usize)> {
         let Some(author) = effects.burst.of.take() else {
             return Ok(());
         };
@@ -88,7 +88,7 @@ impl Burst {
         let published = author.room.publish_all(actor, &mut texts, effects);
         texts.clear();
         effects.burst.texts = texts;
-        published.map_err(|error| (error, count))
+        published.map_err(|rule| (rule, author.room.name().clone(), count))
     }
 }
 

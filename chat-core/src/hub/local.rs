@@ -18,7 +18,7 @@ use crate::{
     config::SlowReader,
     connections::Listed,
     error::HubError,
-    model::{ErrorCode, Event, QuitReason, Role, UserName, Whois},
+    model::{ErrorCode, Event, Person, QuitReason, Role, UserName, Whois},
     plug::one_line,
     rt::{Runtime, deadline_after},
 };
@@ -151,9 +151,10 @@ impl LocalUser {
     /// [`HubError::BadName`], [`HubError::NameTaken`], [`HubError::Banned`] if the new name is banned in one
     /// of the rooms, and [`HubError::Busy`].
     pub fn rename(&mut self, name: &str) -> Result<(), HubError> {
-        let name: UserName = name.parse()?;
+        let person: Person = name.parse()?;
         let now = self.hub.inner.now();
-        self.act(|seat, effects| seat.register(name.clone(), now, effects))
+        self.act(|seat, effects| seat.register(person.clone(), now, effects))
+            .map(drop)
     }
 
     /// Sends a direct message. A line end or NUL in `text` becomes a space, as everywhere here.
@@ -175,6 +176,7 @@ impl LocalUser {
     pub fn join(&mut self, room: &str) -> Result<(), HubError> {
         let room: crate::RoomName = room.parse()?;
         self.act(|seat, effects| seat.join(room.clone(), effects))
+            .map(drop)
     }
 
     /// Is a member no longer.
@@ -184,6 +186,7 @@ impl LocalUser {
     /// [`HubError::NoSuchRoom`] and [`HubError::NotAMember`].
     pub fn leave(&mut self, room: &str) -> Result<(), HubError> {
         self.act(|seat, effects| seat.leave(room, effects))
+            .map(drop)
     }
 
     /// Sends a message to all members of a room, itself included.
@@ -271,6 +274,7 @@ impl LocalUser {
     pub fn set_away(&mut self, text: Option<&str>) -> Result<(), HubError> {
         let text = text.map(one_line);
         self.act(|seat, effects| seat.set_away(text.as_deref(), effects))
+            .map(drop)
     }
 
     /// Asks about somebody.
@@ -441,13 +445,13 @@ impl LocalUser {
         counters.lost(lost);
         counters.slow();
         let explanation = format!("{lost} messages lost, because they were not read in time");
-        Event::error(None, ErrorCode::Full, explanation)
+        Event::error(ErrorCode::Full, explanation)
     }
 }
 
 fn replaced() -> Event {
     let explanation = "another connection has taken over the name";
-    Event::error(None, ErrorCode::Replaced, explanation)
+    Event::error(ErrorCode::Replaced, explanation)
 }
 
 impl fmt::Debug for LocalUser {

@@ -12,7 +12,7 @@ use crate::{
     config::SlowReader,
     model::{Event, Outbound},
     sync::{Mutex, MutexGuard},
-    wire::Wire,
+    wire::{Form, Hearing, Wire},
 };
 
 /// What waits for one connection, and how to wake its task.
@@ -81,6 +81,15 @@ pub(crate) enum Item {
     Part(Arc<Outbound>, usize),
 }
 
+/// How a peer hears an item.
+#[derive(Debug)]
+pub(crate) enum Heard<'a> {
+    /// By these bytes, which others are sent as well.
+    Bytes(&'a [u8]),
+    /// By what its wire makes of these events: in this form, or else for it alone.
+    Events(&'a [Event], Option<Form>),
+}
+
 impl Item {
     /// The events, in order; at least one.
     pub(crate) fn events(&self) -> &[Event] {
@@ -91,11 +100,21 @@ impl Item {
         }
     }
 
-    /// What all who read it on the wire `W` are sent, if they are sent the same.
-    pub(crate) fn frame<W: Wire>(&self) -> Option<&[u8]> {
+    /// How the peer behind `wire` hears it. Ask once: the wire may take note of it.
+    #[inline]
+    pub(crate) fn hear<W: Wire>(&self, wire: &mut W) -> Heard<'_> {
         match self {
-            Self::Shared(outbound) => outbound.frame::<W>(),
-            Self::Own(_) | Self::Part(..) => None,
+            Self::Shared(outbound) => match outbound.hear(wire) {
+                Hearing::Shared(form) => Heard::Bytes(outbound.frame::<W>(form)),
+                Hearing::Alone => Heard::Events(self.events(), None),
+                Hearing::Nothing => Heard::Bytes(&[]),
+            },
+            Self::Part(outbound, _) => match outbound.hear(wire) {
+                Hearing::Shared(form) => Heard::Events(self.events(), Some(form)),
+                Hearing::Alone => Heard::Events(self.events(), None),
+                Hearing::Nothing => Heard::Bytes(&[]),
+            },
+            Self::Own(event) => Heard::Events(slice::from_ref(event), None),
         }
     }
 

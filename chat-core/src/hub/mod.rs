@@ -26,7 +26,7 @@ use crate::{
     connections::{Connections, Places},
     ending::Ending,
     error::HubError,
-    model::{ErrorCode, Event, QuitReason, RoomName, UserName},
+    model::{ErrorCode, Event, Person, QuitReason, RoomName, UserName},
     plug::{Authenticator, Policy, one_line},
     trace::LogQuota,
 };
@@ -37,7 +37,7 @@ pub use counters::Stats;
 pub(crate) use effects::{Effects, discard};
 pub(crate) use hold::HoldBack;
 pub use local::{LocalUser, LocalUserBuilder};
-pub(crate) use mailbox::{CloseReason, Item, Mailbox};
+pub(crate) use mailbox::{CloseReason, Heard, Item, Mailbox};
 use mailbox::{Manner, Reader};
 use names::NameMap;
 use room::Room;
@@ -96,7 +96,7 @@ impl fmt::Debug for WeakHub {
 /// What the clones of a hub share.
 pub(crate) struct Inner {
     names: NameMap<UserName, Entry>,
-    roster: Roster<UserName>,
+    roster: Roster<Person>,
     rooms: NameMap<RoomName, Arc<Room>>,
     room_list: Roster<RoomName>,
     room_places: Arc<Places>,
@@ -191,7 +191,8 @@ impl Hub {
 
     /// The names of all users, in the order in which they were registered.
     pub fn users(&self) -> Vec<UserName> {
-        all(&self.inner.roster)
+        let users = all(&self.inner.roster).into_iter();
+        users.map(UserName::from).collect()
     }
 
     /// The names of all rooms, in the order in which they were made.
@@ -259,7 +260,7 @@ impl Hub {
             .quit(&user, name, QuitReason::Kicked, &mut effects)?;
         let reason: Box<str> = format!("you were put out: {}", one_line(reason)).into();
         for device in devices {
-            let event = Event::error(None, ErrorCode::Kicked, reason.clone());
+            let event = Event::error(ErrorCode::Kicked, reason.clone());
             effects.add_wake(device.kick(event));
         }
         Ok(())

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     connections::Place,
     error::HubError,
-    model::{Event, Outbound, Role, RoomName, UserName},
+    model::{Event, Outbound, Person, Role, RoomName, UserName},
     sync::{Mutex, MutexGuard},
 };
 
@@ -56,7 +56,7 @@ pub(crate) struct RoomState {
 #[derive(Debug)]
 pub(crate) struct Member {
     user: Arc<User>,
-    name: UserName,
+    person: Person,
     role: Role,
     /// Their mailboxes among the outlets.
     outlets: Vec<usize>,
@@ -127,7 +127,7 @@ impl Room {
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         let mut state = self.lock();
-        let from = state.member(actor)?.name.clone();
+        let from = state.member(actor)?.person.clone();
         state.wait(effects)?;
         state.say(&self.name, Some(from), text, Manner::Urgent, effects);
         Ok(())
@@ -148,7 +148,7 @@ impl Room {
         effects: &mut Effects,
     ) -> Result<(), HubError> {
         let mut state = self.lock();
-        let from = state.member(actor)?.name.clone();
+        let from = state.member(actor)?.person.clone();
         let mut said = texts.drain(..).map(|text| {
             state.seq += 1;
             Event::Said {
@@ -252,10 +252,14 @@ impl RoomState {
         from: Position,
         end: Position,
         most: usize,
-    ) -> (Vec<UserName>, Option<Position>) {
+    ) -> (Vec<(Person, Role)>, Option<Position>) {
         let mut range = self.members.range(from..end);
-        let names = range.by_ref().take(most).map(|(_, m)| m.name.clone());
-        (names.collect(), range.next().map(|(position, _)| *position))
+        let members = range.by_ref().take(most);
+        let members = members.map(|(_, m)| (m.person.clone(), m.role));
+        (
+            members.collect(),
+            range.next().map(|(position, _)| *position),
+        )
     }
 
     /// Where the next member will be.
@@ -263,8 +267,8 @@ impl RoomState {
         self.next
     }
 
-    pub(crate) fn members(&self) -> impl Iterator<Item = (&UserName, Role)> {
-        self.members.values().map(|m| (&m.name, m.role))
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&Person, Role)> {
+        self.members.values().map(|m| (&m.person, m.role))
     }
 
     /// The member who acts, if they are one.
@@ -281,7 +285,7 @@ impl RoomState {
         &self,
         actor: Option<Actor<'_>>,
         role: Role,
-    ) -> Result<Option<UserName>, HubError> {
+    ) -> Result<Option<Person>, HubError> {
         let Some(actor) = actor else {
             return match self.is_gone() {
                 true => Err(HubError::NoSuchRoom),
@@ -290,7 +294,7 @@ impl RoomState {
         };
         let member = self.member(actor)?;
         match member.role >= role {
-            true => Ok(Some(member.name.clone())),
+            true => Ok(Some(member.person.clone())),
             false => Err(HubError::NeedsRole(role)),
         }
     }
@@ -301,7 +305,7 @@ impl RoomState {
         actor: Option<Actor<'_>>,
         role: Role,
         effects: &mut Effects,
-    ) -> Result<Option<UserName>, Stop> {
+    ) -> Result<Option<Person>, Stop> {
         let by = self.allow(actor, role)?;
         if by.is_some() {
             self.wait(effects)?;
@@ -343,7 +347,7 @@ impl RoomState {
     pub(crate) fn enter(
         &mut self,
         user: Arc<User>,
-        name: UserName,
+        person: Person,
         devices: &[Arc<Mailbox>],
     ) -> Position {
         let role = match self.members.is_empty() && !self.permanent {
@@ -358,7 +362,7 @@ impl RoomState {
             .map(|device| self.outlets.insert(device.clone()));
         let member = Member {
             user,
-            name,
+            person,
             role,
             outlets: outlets.collect(),
         };
@@ -389,7 +393,7 @@ impl RoomState {
         };
         heir.role = Role::Owner;
         self.owners = 1;
-        let name = heir.name.clone();
+        let name = heir.person.clone();
         let event = Event::Role {
             room: room.clone(),
             name,
@@ -418,10 +422,10 @@ impl RoomState {
         Ok(true)
     }
 
-    /// Changes the name of the member at `position`.
-    pub(crate) fn rename(&mut self, position: Position, name: &UserName) {
+    /// Changes who the member at `position` is to others.
+    pub(crate) fn rename(&mut self, position: Position, person: &Person) {
         if let Some(member) = self.members.get_mut(&position) {
-            member.name = name.clone();
+            member.person = person.clone();
         }
     }
 
@@ -504,7 +508,7 @@ impl RoomState {
     fn say(
         &mut self,
         room: &RoomName,
-        from: Option<UserName>,
+        from: Option<Person>,
         text: &str,
         manner: Manner,
         effects: &mut Effects,

@@ -50,7 +50,9 @@ impl RoomHandle {
     pub fn members(&self) -> Vec<(UserName, Role)> {
         let room = self.room.lock();
         let members = room.members();
-        members.map(|(name, role)| (name.clone(), role)).collect()
+        members
+            .map(|(member, role)| (member.name().clone(), role))
+            .collect()
     }
 
     /// Whether the room stays when it is empty.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::SlowReader,
     error::HubError,
-    model::{Event, QuitReason, Role, RoomName, UserName, Whois, same_name},
+    model::{Answer, Event, Person, QuitReason, Role, RoomName, UserName, Verb, Whois, same_name},
 };
 
 /// One connection's place in a hub: a mailbox, and a user once it has registered.
@@ -32,7 +32,7 @@ struct Registered {
     user: Arc<User>,
     /// The version of the user's state that the rest is a copy of.
     version: u64,
-    name: UserName,
+    person: Person,
     /// They still have it.
     is_here: bool,
     rooms: Vec<Joined>,
@@ -54,10 +54,10 @@ struct Recipient {
 
 impl Registered {
     fn new(user: Arc<User>, me: &Arc<Mailbox>) -> Self {
-        let name = user.lock().name.clone();
+        let person = user.lock().person.clone();
         let mut registered = Self {
             version: user.version(),
-            name,
+            person,
             user,
             is_here: true,
             rooms: Vec::new(),
@@ -78,7 +78,7 @@ impl Registered {
     fn copy(&mut self, me: &Arc<Mailbox>) {
         let state = self.user.lock();
         self.version = self.user.version();
-        self.name = state.name.clone();
+        self.person = state.person.clone();
         self.is_here = state.is_here();
         self.rooms.clone_from(&state.rooms);
         self.others.clear();
@@ -156,7 +156,8 @@ impl Seat {
 
     /// The name, as far as this connection knows.
     pub(crate) fn name(&self) -> Option<&UserName> {
-        self.registered.as_ref().map(|registered| &registered.name)
+        let registered = self.registered.as_ref();
+        registered.map(|registered| registered.person.name())
     }
 
     /// Says that this connection asks for something.
@@ -167,27 +168,35 @@ impl Seat {
         }
     }
 
-    /// Takes `name`, and frees the one that this user had.
+    /// Takes the name of `person`, and frees the one that this user had. One who is here stays otherwise who they are.
     ///
     /// A new name goes to the end of the list, unless it is the old one in another case.
+    ///
+    /// Returns what they are answered.
     pub(crate) fn register(
         &mut self,
-        name: UserName,
+        person: Person,
         now: Instant,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Answer<'static>, Stop> {
         match &mut self.registered {
             Some(registered) => {
-                self.hub
+                let name = person.into();
+                let event = self
+                    .hub
                     .rename(&registered.user, &self.mailbox, name, effects)?;
                 registered.refresh(&self.mailbox);
+                let verb = Verb::Register;
+                Ok(Answer::Granted { verb, event })
             }
             None => {
-                let user = self.hub.claim(&name, &self.mailbox, now, effects)?;
-                self.registered = Some(Box::new(Registered::new(user, &self.mailbox)));
+                let user = self.hub.claim(person, &self.mailbox, now, effects)?;
+                let registered = Registered::new(user, &self.mailbox);
+                let name = registered.person.clone();
+                self.registered = Some(Box::new(registered));
+                Ok(Answer::Welcome { name })
             }
         }
-        Ok(())
     }
 
     /// Sends `text` to whoever has the name `to`.
@@ -201,7 +210,7 @@ impl Seat {
         self.hub.check_text(text)?;
         let alone = registered.others.is_empty();
         let devices = Recipient::find(&mut registered.recipient, &self.hub.names, to)?;
-        let from = Some(registered.name.clone());
+        let from = Some(registered.person.clone());
         let text: Arc<str> = text.into();
         let mut told = Told::Never;
         if let [mailbox] = devices.as_slice() {
@@ -245,7 +254,7 @@ impl Seat {
             return;
         };
         // To oneself: they have got it already.
-        if registered.name == to {
+        if registered.person == to {
             return;
         }
         for other in &registered.others {
@@ -274,26 +283,32 @@ impl Seat {
         Ok(self.joined(room)?.0.name())
     }
 
-    pub(crate) fn join(&mut self, room: RoomName, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what others are told of it, if it is news.
+    pub(crate) fn join(
+        &mut self,
+        room: RoomName,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
         let (hub, me) = (self.hub.clone(), self.mailbox.clone());
         let registered = self.registered()?;
-        hub.join(&registered.user, &me, room, effects)?;
+        let event = hub.join(&registered.user, &me, room, effects)?;
         registered.refresh(&me);
-        Ok(())
+        Ok(event)
     }
 
-    pub(crate) fn leave(&mut self, room: &str, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what others are told of it.
+    pub(crate) fn leave(&mut self, room: &str, effects: &mut Effects) -> Result<Event, Stop> {
         let (room, actor) = self.joined(room)?;
-        self.hub.leave(actor.user, &self.mailbox, room, effects)?;
+        let event = self.hub.leave(actor.user, &self.mailbox, room, effects)?;
         self.refresh();
-        Ok(())
+        Ok(event)
     }
 
-    pub(crate) fn topic(&self, room: &str) -> Result<Event, HubError> {
+    pub(crate) fn topic(&self, room: &str) -> Result<Answer<'static>, HubError> {
         self.name().ok_or(HubError::NotRegistered)?;
         let room = self.visible(room)?;
         let text = room.lock().topic().clone();
-        Ok(Event::TopicIs {
+        Ok(Answer::Topic {
             room: room.name().clone(),
             text,
         })
@@ -363,7 +378,12 @@ impl Seat {
         self.hub.set_invite_only(Some(actor), room, on, effects)
     }
 
-    pub(crate) fn set_away(&self, text: Option<&str>, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what others are told of it, if it is news.
+    pub(crate) fn set_away(
+        &self,
+        text: Option<&str>,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
         let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
         let text = text.map(|text| self.hub.short(text)).transpose()?;
         self.hub
@@ -382,7 +402,7 @@ impl Seat {
         };
         let rooms = state.rooms.iter().filter(shared);
         Ok(Whois {
-            name: state.name.clone(),
+            name: state.person.clone(),
             connected,
             idle,
             rooms: rooms.map(|joined| joined.room.name().clone()).collect(),
@@ -408,24 +428,33 @@ impl Seat {
     }
 
     /// The next part of a list, of at most `most` names. It is over when that is the last one.
-    pub(crate) fn page(&self, listing: &mut Listing, most: usize) -> (Event, bool) {
+    pub(crate) fn page(&self, listing: &mut Listing, most: usize) -> (Answer<'static>, bool) {
         let Listing { of, next, end, .. } = listing;
         let first = mem::take(&mut listing.first);
-        let names = |(names, go_on): (Vec<UserName>, Option<Position>)| {
-            let last = go_on.is_none();
-            (Event::Names { names, first, last }, go_on)
-        };
-        let (event, go_on) = match of {
-            ListOf::Users => names(self.hub.roster.page(*next, *end, most)),
-            ListOf::Members(room) => names(room.lock().page(*next, *end, most)),
+        let (answer, go_on) = match of {
+            ListOf::Users => {
+                let (users, go_on) = self.hub.roster.page(*next, *end, most);
+                let last = go_on.is_none();
+                (Answer::Users { users, first, last }, go_on)
+            }
+            ListOf::Members(room) => {
+                let (members, go_on) = room.lock().page(*next, *end, most);
+                let answer = Answer::Members {
+                    room: room.name().clone(),
+                    members,
+                    first,
+                    last: go_on.is_none(),
+                };
+                (answer, go_on)
+            }
             ListOf::Rooms => {
                 let (rooms, go_on) = self.hub.room_list.page(*next, *end, most);
                 let last = go_on.is_none();
-                (Event::Rooms { rooms, first, last }, go_on)
+                (Answer::Rooms { rooms, first, last }, go_on)
             }
         };
         *next = go_on.unwrap_or_default();
-        (event, go_on.is_none())
+        (answer, go_on.is_none())
     }
 
     /// Moves events from the mailbox to `into`, until they cost `budget` bytes.
@@ -445,7 +474,7 @@ impl Seat {
         let registered = self.registered.take()?;
         self.hub
             .detach(&registered.user, &self.mailbox, reason, effects);
-        Some(registered.name)
+        Some(registered.person.into())
     }
 
     fn registered(&mut self) -> Result<&mut Registered, HubError> {
@@ -556,8 +585,8 @@ mod tests {
 
     fn registered(hub: &Hub, name: &str, now: Instant) -> Seat {
         let mut seat = hub.enter();
-        let name = name.parse().unwrap();
-        seat.register(name, now, &mut Effects::default()).unwrap();
+        let person = name.parse().unwrap();
+        seat.register(person, now, &mut Effects::default()).unwrap();
         seat
     }
 
@@ -577,8 +606,8 @@ mod tests {
             // It stops half-way: the old name is free, and the new one not on the list.
             let held = hub.inner().roster.hold();
             scope.spawn(move || {
-                let name = "bobby".parse().unwrap();
-                bob.register(name, now, &mut Effects::default()).unwrap();
+                let person = "bobby".parse().unwrap();
+                bob.register(person, now, &mut Effects::default()).unwrap();
             });
             while hub.inner().user("bob").is_some() {
                 thread::yield_now();

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::TakenName,
     error::HubError,
-    model::{Event, Outbound, QuitReason, Role, RoomName, UserName},
+    model::{Event, Outbound, Person, QuitReason, Role, RoomName, UserName},
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -40,7 +40,7 @@ pub(crate) struct User {
 
 #[derive(Debug)]
 pub(crate) struct UserState {
-    pub(crate) name: UserName,
+    pub(crate) person: Person,
     /// Where they are in the list of all.
     position: Position,
     /// The mailboxes of their connections; none once they are gone.
@@ -87,14 +87,14 @@ impl Devices {
 }
 
 impl User {
-    fn new(name: UserName, mailbox: Arc<Mailbox>, now: Instant) -> Self {
+    fn new(person: Person, mailbox: Arc<Mailbox>, now: Instant) -> Self {
         Self {
             reader: mailbox.reader(),
             since: now,
             active: AtomicU64::new(0),
             version: AtomicU64::new(0),
             state: Mutex::new(UserState {
-                name,
+                person,
                 position: Position::default(),
                 devices: vec![mailbox],
                 rooms: Vec::new(),
@@ -150,7 +150,7 @@ impl UserState {
 
     /// Whether they still have their name, and it is this one.
     fn is_called(&self, name: &str) -> bool {
-        self.is_here() && self.name == *name
+        self.is_here() && self.person == *name
     }
 
     pub(crate) fn devices(&self) -> &[Arc<Mailbox>] {
@@ -197,15 +197,16 @@ fn tell_all<'a>(
 }
 
 impl Inner {
-    /// Gives `name` to the connection behind `mailbox`, as the policy for taken names has it.
+    /// Gives their name to `person` on the connection behind `mailbox`, as the policy for taken names has it.
     pub(super) fn claim(
         &self,
-        name: &UserName,
+        person: Person,
         mailbox: &Arc<Mailbox>,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<Arc<User>, HubError> {
-        let user = Arc::new(User::new(name.clone(), mailbox.clone(), now));
+        let user = Arc::new(User::new(person.clone(), mailbox.clone(), now));
+        let name = person.name();
         loop {
             let mut state = user.lock();
             let claimed = self.names.claim(name, || Entry {
@@ -214,7 +215,7 @@ impl Inner {
             });
             let there = match claimed {
                 Ok(_) => {
-                    state.position = self.roster.enter(name.clone(), None);
+                    state.position = self.roster.enter(person.clone(), None);
                     drop(state);
                     return Ok(user);
                 }
@@ -295,7 +296,7 @@ impl Inner {
     }
 
     fn set_devices(&self, state: &UserState) {
-        self.names.update(&state.name, |entry| {
+        self.names.update(state.person.name(), |entry| {
             entry.devices = Devices::of(&state.devices);
         });
     }
@@ -328,7 +329,7 @@ impl Inner {
             room.leave(joined.position);
         }
         let event = Event::Quit {
-            name: state.name.clone(),
+            name: state.person.clone(),
             reason,
         };
         tell_all(&mut locked, event, &devices, effects);
@@ -343,7 +344,7 @@ impl Inner {
             self.forget(room);
         }
         self.roster.leave(state.position);
-        self.free(&state.name, user);
+        self.free(state.person.name(), user);
         user.changed();
         devices
     }
@@ -360,22 +361,22 @@ impl Inner {
         });
     }
 
-    /// Gives `user` another name.
+    /// Gives `user` another name. Returns what others are told of it, if it is news.
     pub(super) fn rename(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         name: UserName,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
         if !state.is_here() {
             return Err(HubError::NotRegistered.into());
         }
-        if state.name.as_str() == name.as_str() {
-            return Ok(());
+        if state.person.as_str() == name.as_str() {
+            return Ok(None);
         }
-        let respelled = state.name == name;
+        let respelled = state.person == name;
         if !respelled {
             let claimed = self.names.claim(&name, || Entry {
                 user: user.clone(),
@@ -383,37 +384,38 @@ impl Inner {
             });
             claimed.map_err(|_| HubError::NameTaken)?;
         }
-        let old = state.name.clone();
-        let told = self.rename_in_rooms(&mut state, acting, &name, effects);
+        let person = state.person.renamed(name);
+        let told = self.rename_in_rooms(&mut state, acting, &person, effects);
         let unused = match told {
-            Ok(()) => &old,
-            Err(_) => &name,
+            Ok(_) => &state.person,
+            Err(_) => &person,
         };
         if !respelled {
-            self.free(unused, user);
+            self.free(unused.name(), user);
         }
-        told?;
+        let event = told?;
         match respelled {
-            true => self.roster.respell(state.position, name.clone()),
-            false => state.position = self.roster.enter(name.clone(), Some(state.position)),
+            true => self.roster.respell(state.position, person.clone()),
+            false => state.position = self.roster.enter(person.clone(), Some(state.position)),
         }
-        state.name = name;
+        state.person = person;
         user.changed();
-        Ok(())
+        Ok(Some(event))
     }
 
     fn rename_in_rooms(
         &self,
         state: &mut UserState,
         acting: &Arc<Mailbox>,
-        name: &UserName,
+        person: &Person,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Event, Stop> {
         let event = Event::Renamed {
-            old: state.name.clone(),
-            new: name.clone(),
+            old: state.person.clone(),
+            new: person.clone(),
         };
         let mut locked = lock_all(state.in_order());
+        let name = person.name();
         if locked.iter().any(|(_, room)| room.is_banned(name)) {
             return Err(HubError::Banned.into());
         }
@@ -421,57 +423,58 @@ impl Inner {
             room.wait(effects)?;
         }
         for (joined, room) in &mut locked {
-            room.rename(joined.position, name);
+            room.rename(joined.position, person);
         }
         tell_all(&mut locked, event.clone(), [acting], effects);
         if locked.is_empty() {
             drop(locked);
-            state.tell_others(acting, event, effects);
+            state.tell_others(acting, &event, effects);
         }
-        Ok(())
+        Ok(event)
     }
 
-    /// Says that `user` is away, or back.
+    /// Says that `user` is away, or back. Returns what others are told of it, if it is news.
     pub(super) fn set_away(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         text: Option<Arc<str>>,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
         if state.away == text {
-            return Ok(());
+            return Ok(None);
         }
         let event = Event::Away {
-            name: state.name.clone(),
+            name: state.person.clone(),
             text: text.clone(),
         };
         let mut locked = lock_all(state.in_order());
         for (_, room) in &mut locked {
             room.wait(effects)?;
         }
-        tell_all(&mut locked, event, [acting], effects);
+        tell_all(&mut locked, event.clone(), [acting], effects);
         drop(locked);
         state.away = text;
         user.changed();
-        Ok(())
+        Ok(Some(event))
     }
 
-    /// Puts `user` into the room `name`, which is made if there is none.
+    /// Puts `user` into the room `name`, which is made if there is none. Returns what others are told of it, if it is
+    /// news.
     pub(super) fn join(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         name: RoomName,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
         if !state.is_here() {
             return Err(HubError::NotRegistered.into());
         }
         if state.rooms.iter().any(|j| *j.room.name() == name) {
-            return Ok(());
+            return Ok(None);
         }
         let max = self.limits.max_user_rooms();
         if state.rooms.len() >= max {
@@ -486,40 +489,40 @@ impl Inner {
                 continue;
             }
             locked.wait(effects)?;
-            locked.admit(&state.name, self.limits.max_members())?;
-            let position = locked.enter(user.clone(), state.name.clone(), &state.devices);
+            locked.admit(state.person.name(), self.limits.max_members())?;
+            let position = locked.enter(user.clone(), state.person.clone(), &state.devices);
             let event = Event::Joined {
                 room: room.name().clone(),
-                name: state.name.clone(),
+                name: state.person.clone(),
             };
-            locked.tell(event, Some(acting), effects);
+            locked.tell(event.clone(), Some(acting), effects);
             drop(locked);
             state.rooms.push(Joined { room, position });
             user.changed();
-            return Ok(());
+            return Ok(Some(event));
         }
     }
 
-    /// Takes `user` out of `room`.
+    /// Takes `user` out of `room`. Returns what others are told of it.
     pub(super) fn leave(
         &self,
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         room: &Arc<Room>,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Event, Stop> {
         let mut state = user.lock();
         let position = state.joined(room).ok_or(HubError::NotAMember)?;
         // Nobody has to wait to leave, least of all who is behind themselves.
         let mut locked = room.lock();
         let event = Event::Left {
             room: room.name().clone(),
-            name: state.name.clone(),
+            name: state.person.clone(),
         };
         // Before they are out, so that their other connections know of it.
-        locked.tell(event, Some(acting), effects);
+        locked.tell(event.clone(), Some(acting), effects);
         self.take_out(user, &mut state, room, locked, position, effects);
-        Ok(())
+        Ok(event)
     }
 
     /// Takes the member at `position` out of `room`, which is locked, and of whose leaving everybody knows.
@@ -563,7 +566,7 @@ impl Inner {
         locked.outranks(actor, position)?;
         let event = Event::Kicked {
             room: room.name().clone(),
-            name: state.name.clone(),
+            name: state.person.clone(),
             by,
             banned: false,
             reason,
@@ -587,7 +590,7 @@ impl Inner {
             let mut state = user.as_ref().map(|user| user.lock());
             let mut locked = room.lock();
             let by = locked.begin(actor, Role::Moderator, effects)?;
-            let there = state.as_ref().filter(|state| state.name == name);
+            let there = state.as_ref().filter(|state| state.person == name);
             let there = there.and_then(|state| state.joined(room));
             let (Some(user), Some(state), Some(position)) = (&user, &mut state, there) else {
                 if locked.members().any(|(member, _)| *member == name) {
@@ -601,7 +604,7 @@ impl Inner {
             locked.ban(name, max)?;
             let event = Event::Kicked {
                 room: room.name().clone(),
-                name: state.name.clone(),
+                name: state.person.clone(),
                 by,
                 banned: true,
                 reason: None,
@@ -630,7 +633,7 @@ impl Inner {
         if locked.set_role(position, role)? {
             let event = Event::Role {
                 room: room.name().clone(),
-                name: state.name.clone(),
+                name: state.person.clone(),
                 role,
                 by,
             };
@@ -691,12 +694,12 @@ impl Inner {
             if state.joined(room).is_some() {
                 return Ok(());
             }
-            locked.invite(state.name.clone(), self.limits.max_bans())?;
+            locked.invite(state.person.name().clone(), self.limits.max_bans())?;
             by
         };
         let outbound = Arc::new(Outbound::new(Event::Invited {
             room: room.name().clone(),
-            name: state.name.clone(),
+            name: state.person.clone(),
             by,
         }));
         for device in &state.devices {
@@ -713,7 +716,7 @@ impl Inner {
 
 impl UserState {
     /// Tells the other connections of the same user.
-    fn tell_others(&self, acting: &Arc<Mailbox>, event: Event, effects: &mut Effects) {
+    fn tell_others(&self, acting: &Arc<Mailbox>, event: &Event, effects: &mut Effects) {
         let others = self.devices.iter().filter(|d| !Arc::ptr_eq(d, acting));
         for device in others {
             let _ = effects.push(device, Item::Own(event.clone()), Manner::Urgent);

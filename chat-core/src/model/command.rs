@@ -119,7 +119,44 @@ pub enum Command<'a> {
     Quit,
 }
 
-impl Command<'_> {
+/// What was asked for, and of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Asked<'a> {
+    /// What.
+    pub verb: Verb,
+    /// Of which room, as it was written.
+    pub room: Option<&'a str>,
+    /// Of whom, or the name that was asked for, as it was written.
+    pub name: Option<&'a str>,
+}
+
+impl<'a> Command<'a> {
+    /// What it asks for, without its texts.
+    pub fn asked(&self) -> Asked<'a> {
+        let (room, name) = match *self {
+            Self::Register { name, .. } | Self::Whois { name } | Self::Chat { to: name, .. } => {
+                (None, Some(name))
+            }
+            Self::ListMembers { room }
+            | Self::Join { room }
+            | Self::Leave { room }
+            | Self::Say { room, .. }
+            | Self::Topic { room, .. }
+            | Self::InviteOnly { room, .. } => (Some(room), None),
+            Self::Kick { room, name, .. }
+            | Self::Ban { room, name }
+            | Self::Unban { room, name }
+            | Self::Role { room, name, .. }
+            | Self::Invite { room, name } => (Some(room), Some(name)),
+            Self::ListUsers | Self::ListRooms | Self::Away { .. } | Self::Ping | Self::Quit => {
+                (None, None)
+            }
+        };
+        let verb = self.verb();
+        Asked { verb, room, name }
+    }
+
     /// What kind of a request it is.
     pub fn verb(&self) -> Verb {
         match self {

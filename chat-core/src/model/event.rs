@@ -1,44 +1,21 @@
 //! What the server may say.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-use super::{Role, RoomName, UserName, Verb};
+use super::{Person, Role, RoomName, UserName};
 
-/// Something that a connection is told.
+/// Something that happens, and that a connection or an in-process user is told. What one has asked for is answered with
+/// an [`Answer`](super::Answer) instead.
 ///
 /// Names and texts are shared: a clone copies none of them. Where an event has a `by`, that is who brought
 /// it about; `None` is the program that the chat is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The request was granted.
-    Ack,
-    /// A part of a list of users: of everyone who has a name, or of the members of a room, in the order in
-    /// which they registered, or joined.
-    ///
-    /// A long list comes in several parts, with nothing between them, as fast as the peer reads.
-    Names {
-        /// The names; none only if there is none at all, or at the end.
-        names: Vec<UserName>,
-        /// The list begins here.
-        first: bool,
-        /// The list ends here.
-        last: bool,
-    },
-    /// A part of the list of all rooms, in the order in which they were made. In parts like
-    /// [`Names`](Self::Names).
-    Rooms {
-        /// The rooms; none only if there is none at all, or at the end.
-        rooms: Vec<RoomName>,
-        /// The list begins here.
-        first: bool,
-        /// The list ends here.
-        last: bool,
-    },
     /// A direct message.
     Direct {
         /// Who sent it; `None` for the program.
-        from: Option<UserName>,
+        from: Option<Person>,
         /// What they say, without a line end.
         text: Arc<str>,
     },
@@ -56,7 +33,7 @@ pub enum Event {
         /// The number of the message in the room: the first has 1, and each further one has one more.
         seq: u64,
         /// Who sent it; `None` for the program.
-        from: Option<UserName>,
+        from: Option<Person>,
         /// What they say, without a line end.
         text: Arc<str>,
     },
@@ -65,23 +42,23 @@ pub enum Event {
         /// Which room.
         room: RoomName,
         /// Who.
-        name: UserName,
+        name: Person,
     },
     /// Somebody has left a room. The connection that asked for it is not told.
     Left {
         /// Which room.
         room: RoomName,
         /// Who.
-        name: UserName,
+        name: Person,
     },
     /// Somebody was put out of a room. They are told as well.
     Kicked {
         /// Which room.
         room: RoomName,
         /// Who.
-        name: UserName,
+        name: Person,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
         /// Whether they may not come back.
         banned: bool,
         /// Why, for people.
@@ -92,15 +69,8 @@ pub enum Event {
         /// Which room.
         room: RoomName,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
         /// What it is now; empty for none.
-        text: Arc<str>,
-    },
-    /// The answer to a question for the topic of a room.
-    TopicIs {
-        /// Which room.
-        room: RoomName,
-        /// What it is; empty for none.
         text: Arc<str>,
     },
     /// A member's role was changed.
@@ -108,11 +78,11 @@ pub enum Event {
         /// In which room.
         room: RoomName,
         /// Whose.
-        name: UserName,
+        name: Person,
         /// What it is now.
         role: Role,
         /// By whom; `None` also for the member who became the owner because the last one left.
-        by: Option<UserName>,
+        by: Option<Person>,
     },
     /// Whether a room may be joined by anybody was changed.
     InviteOnly {
@@ -121,74 +91,52 @@ pub enum Event {
         /// Whether one must have been invited.
         on: bool,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
     },
     /// The user that is told has been invited to a room.
     Invited {
         /// Which room.
         room: RoomName,
         /// The user that is told.
-        name: UserName,
+        name: Person,
         /// By whom.
-        by: Option<UserName>,
+        by: Option<Person>,
     },
     /// Somebody who shares a room has another name now.
     Renamed {
         /// What they were called.
-        old: UserName,
+        old: Person,
         /// What they are called.
-        new: UserName,
+        new: Person,
     },
     /// Somebody who shared a room is gone, from all rooms.
     Quit {
         /// Who.
-        name: UserName,
+        name: Person,
         /// Why.
         reason: QuitReason,
     },
     /// Somebody who shares a room is away, or back.
     Away {
         /// Who.
-        name: UserName,
+        name: Person,
         /// Why they are away; `None` for back.
         text: Option<Arc<str>>,
     },
-    /// The answer to a question about somebody.
-    Whois(Box<Whois>),
     /// Here, as many events were dropped, because they were not read in time.
     Missed {
         /// How many; at least one.
         count: u64,
     },
-    /// The answer to a ping.
-    Pong,
-    /// The connection ends now, and the peer may have asked for it.
+    /// This is the last of all, and the one who is told may have asked for it.
     Bye,
-    /// A request was refused, or the connection is about to be closed.
+    /// This is the last of all, for a reason.
     Error {
-        /// What was refused; `None` when the connection itself is.
-        verb: Option<Verb>,
-        /// Which rule it was; stable, for programs.
+        /// Which one; stable, for programs.
         code: ErrorCode,
         /// What happened, for people: not empty, several words, without a line end.
         explanation: Box<str>,
     },
-}
-
-/// What there is to know about a user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Whois {
-    /// Who it is.
-    pub name: UserName,
-    /// For how long they have been here.
-    pub connected: Duration,
-    /// For how long they have not asked for anything.
-    pub idle: Duration,
-    /// The rooms that they have in common with who asks.
-    pub rooms: Vec<RoomName>,
-    /// Why they are away, if they are.
-    pub away: Option<Arc<str>>,
 }
 
 /// Why a user is gone.
@@ -233,13 +181,8 @@ impl fmt::Display for QuitReason {
 }
 
 impl Event {
-    pub(crate) fn error(
-        verb: Option<Verb>,
-        code: ErrorCode,
-        explanation: impl Into<Box<str>>,
-    ) -> Self {
+    pub(crate) fn error(code: ErrorCode, explanation: impl Into<Box<str>>) -> Self {
         Self::Error {
-            verb,
             code,
             explanation: explanation.into(),
         }
@@ -248,12 +191,10 @@ impl Event {
     /// About how many bytes of memory it holds while it waits in a mailbox, and to write.
     pub(crate) fn cost(&self) -> usize {
         let len = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
-        let name = |name: &Option<UserName>| name.as_ref().map_or(1, |name| name.as_str().len());
+        let name = |name: &Option<Person>| name.as_ref().map_or(1, |name| name.as_str().len());
         // Names are usually shared, but a sender may change one for every message.
         let text = match self {
-            Self::Ack | Self::Pong | Self::Bye | Self::Missed { .. } => 0,
-            Self::Names { names, .. } => size_of_val::<[UserName]>(names),
-            Self::Rooms { rooms, .. } => size_of_val::<[RoomName]>(rooms),
+            Self::Bye | Self::Missed { .. } => 0,
             Self::Direct { from, text } => name(from) + text.len(),
             Self::Sent { to, text } => to.as_str().len() + text.len(),
             Self::Said {
@@ -270,7 +211,6 @@ impl Event {
                 ..
             } => room.as_str().len() + who.as_str().len() + name(by) + len(reason),
             Self::Topic { room, by, text } => room.as_str().len() + name(by) + text.len(),
-            Self::TopicIs { room, text } => room.as_str().len() + text.len(),
             Self::Role {
                 room,
                 name: who,
@@ -286,9 +226,6 @@ impl Event {
             Self::Renamed { old, new } => old.as_str().len() + new.as_str().len(),
             Self::Quit { name, .. } => name.as_str().len(),
             Self::Away { name, text } => name.as_str().len() + len(text),
-            Self::Whois(whois) => {
-                size_of::<Whois>() + size_of_val::<[RoomName]>(&whois.rooms) + len(&whois.away)
-            }
             Self::Error { explanation, .. } => explanation.len(),
         };
         size_of::<Self>() + text

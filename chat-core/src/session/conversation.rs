@@ -1,9 +1,9 @@
 //! What goes on between a peer and the hub, apart from the peer's bytes.
 
-use std::{fmt, marker::PhantomData, sync::Arc, task::Context, time::Instant};
+use std::{borrow::Cow, fmt, sync::Arc, task::Context, time::Instant};
 
 use super::{
-    hook::{Answer, Asking, ForText, Granted},
+    hook::{Asking, ForText, Granted, Outcome},
     machine::{Action, Fed},
     outbox::Outbox,
     rate::{Throttle, Verdict},
@@ -14,7 +14,9 @@ use crate::{
         Burst, CloseReason, Effects, Gathered, HoldBack, Inner, Item, Listing, Mailbox, Seat, Stop,
         discard,
     },
-    model::{Command, ErrorCode, Event, QuitReason, RoomName, UserName, Verb},
+    model::{
+        Answer, Asked, Command, ErrorCode, Event, Person, QuitReason, RoomName, UserName, Verb,
+    },
     net::Addr,
     plug::Denied,
     rt::deadline_after,
@@ -24,6 +26,7 @@ use crate::{
 
 /// One peer's place in the hub, what it has asked for and not got yet, and what it is told.
 pub(super) struct Conversation<W> {
+    pub(super) wire: W,
     pub(super) peer: Addr,
     pub(super) seat: Seat,
     pub(super) outbox: Outbox,
@@ -47,7 +50,6 @@ pub(super) struct Conversation<W> {
     /// What is still to be told now that it ends.
     gone: Option<Box<Gone>>,
     admitted: bool,
-    wire: PhantomData<fn() -> W>,
 }
 
 /// A request between the program and the hub.
@@ -128,13 +130,14 @@ const UNCHARGED: usize = 16 * 1024;
 const LOGS: u8 = 20;
 
 impl<W: Wire> Conversation<W> {
-    pub(super) fn new(seat: Seat, peer: Addr, now: Instant) -> Self {
+    pub(super) fn new(wire: W, seat: Seat, peer: Addr, now: Instant) -> Self {
         let hub = seat.hub();
         let throttle = (!hub.rates.is_unlimited()).then(|| Throttle::new(now));
         let asking = Asking::connect(hub, &peer, now);
         Self {
             admitted: asking.is_none(),
             pending: asking.map(|asking| Box::new(Pending::Asked(asking))),
+            wire,
             peer,
             seat,
             outbox: Outbox::default(),
@@ -147,7 +150,6 @@ impl<W: Wire> Conversation<W> {
             paid: false,
             logs_left: LOGS,
             gone: None,
-            wire: PhantomData,
         }
     }
 
@@ -192,10 +194,10 @@ impl<W: Wire> Conversation<W> {
             pending => {
                 // A peer that has only stopped sending still hears what became of its request.
                 if let Some(Pending::Asked(asking)) = pending
-                    && asking.verb.is_some()
+                    && let Some(verb) = asking.verb
                 {
                     let why = "given up: you stopped sending before the answer";
-                    let refusal = Event::error(asking.verb, ErrorCode::Unavailable, why);
+                    let refusal = error(verb, ErrorCode::Unavailable, why);
                     self.reply(&refusal, now, &mut Vec::new());
                 }
                 self.end(End::PeerDone, now);
@@ -204,10 +206,12 @@ impl<W: Wire> Conversation<W> {
         }
     }
 
-    /// Charges for what the machine was fed. `true` if what it asks for is to be done.
+    /// Charges for what the machine was fed, also if the wire has `answered` it itself. `true` if what it asks for is to
+    /// be done.
     pub(super) fn charge(
         &mut self,
         fed: &Fed<'_>,
+        answered: bool,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
@@ -221,7 +225,8 @@ impl<W: Wire> Conversation<W> {
         }
         self.uncharged += fed.used;
         // A frame that goes on is charged for at its end.
-        if action.is_none() && (fed.unfinished || self.uncharged < UNCHARGED) {
+        let asks = action.is_some() || answered;
+        if !asks && (fed.unfinished || self.uncharged < UNCHARGED) {
             return true;
         }
         // What makes a room, or is told in many.
@@ -244,8 +249,7 @@ impl<W: Wire> Conversation<W> {
                 let wait = wait.as_millis() + 1;
                 if let Some(action) = action {
                     let explanation = format!("too fast: try again in {wait} ms");
-                    let verb = Some(action.verb());
-                    let refusal = Event::error(verb, ErrorCode::RateLimited, explanation);
+                    let refusal = error(action.verb(), ErrorCode::RateLimited, explanation);
                     self.reply(&refusal, now, items);
                 }
             }
@@ -255,6 +259,19 @@ impl<W: Wire> Conversation<W> {
             }
         }
         false
+    }
+
+    /// Says what the wire itself answers.
+    pub(super) fn answer(
+        &mut self,
+        answer: &[u8],
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) {
+        self.publish(now, items, effects);
+        self.drain(usize::MAX, items);
+        self.outbox.push_bytes(answer);
     }
 
     /// Says that the frame that was put back has been charged for.
@@ -272,13 +289,18 @@ impl<W: Wire> Conversation<W> {
     ) -> Flow {
         let command = match action {
             Action::Do(command) => command,
-            Action::Refuse(refusal) => {
+            Action::Refuse(wrong) => {
                 self.publish(now, items, effects);
-                self.reply(&refusal, now, items);
+                self.reply(
+                    &error(wrong.verb, wrong.code, wrong.explanation),
+                    now,
+                    items,
+                );
                 return Flow::Next;
             }
         };
-        let verb = command.verb();
+        let asked = command.asked();
+        let verb = asked.verb;
         if verb != Verb::Say {
             self.publish(now, items, effects);
         }
@@ -292,7 +314,7 @@ impl<W: Wire> Conversation<W> {
             Command::Leave { room } => self.leave(room, now, effects),
             Command::Topic { room, text: None } => {
                 let topic = self.seat.topic(room);
-                topic.map(Done::Reply).map_err(Stop::Refused)
+                topic.map(Done::Answer).map_err(Stop::Refused)
             }
             Command::Topic {
                 room,
@@ -330,13 +352,13 @@ impl<W: Wire> Conversation<W> {
                 let granted = || Box::new(|text| Granted::Away { text }) as ForText;
                 match text.and_then(|text| self.check(verb, text, now, granted)) {
                     Some(asked) => asked,
-                    None => acked(self.seat.set_away(text, effects)),
+                    None => self.seat.set_away(text, effects).map(Done::Granted),
                 }
             }
             Command::Whois { name } => {
                 let whois = self.seat.whois(name, now);
-                let reply = |whois| Done::Reply(Event::Whois(Box::new(whois)));
-                whois.map(reply).map_err(Stop::Refused)
+                let answer = |whois| Done::Answer(Answer::Whois(whois));
+                whois.map(answer).map_err(Stop::Refused)
             }
             Command::ListUsers => Ok(Done::List(self.seat.list_users())),
             Command::ListRooms => Ok(Done::List(self.seat.list_rooms())),
@@ -344,19 +366,19 @@ impl<W: Wire> Conversation<W> {
                 let list = self.seat.list_members(room);
                 list.map(Done::List).map_err(Stop::Refused)
             }
-            Command::Ping => Ok(Done::Reply(Event::Pong)),
+            Command::Ping => Ok(Done::Answer(Answer::Pong)),
             Command::Quit => {
                 self.end(End::Quit, now);
                 Ok(Done::Silently)
             }
         };
-        self.finish(verb, done, now, items, effects)
+        self.finish(asked, done, now, items, effects)
     }
 
     /// Answers, and holds back for those who are behind.
     fn finish(
         &mut self,
-        verb: Verb,
+        asked: Asked<'_>,
         done: Result<Done, Stop>,
         now: Instant,
         items: &mut Vec<Item>,
@@ -371,8 +393,11 @@ impl<W: Wire> Conversation<W> {
         }
         match done {
             Ok(Done::Silently) => {}
-            Ok(Done::Acked) => self.reply(&Event::Ack, now, items),
-            Ok(Done::Reply(event)) => self.reply(&event, now, items),
+            Ok(Done::Granted(event)) => {
+                let verb = asked.verb;
+                self.reply(&Answer::Granted { verb, event }, now, items);
+            }
+            Ok(Done::Answer(answer)) => self.reply(&answer, now, items),
             Ok(Done::List(listing)) => {
                 self.drain(usize::MAX, items);
                 self.listing = Some(Box::new(listing));
@@ -380,9 +405,8 @@ impl<W: Wire> Conversation<W> {
             }
             // Who is gone already is about to be told so, and nothing else.
             Err(Stop::Refused(_)) if self.mailbox().is_closed() => return Flow::PutBack,
-            Err(Stop::Refused(error)) => {
-                let refusal = Event::error(Some(verb), error.code(), error.to_string());
-                self.reply(&refusal, now, items);
+            Err(Stop::Refused(rule)) => {
+                self.reply(&Answer::Refused { asked, rule }, now, items);
             }
             Err(Stop::Held) => return Flow::PutBack,
         }
@@ -463,10 +487,15 @@ impl<W: Wire> Conversation<W> {
             self.hold_back(effects, now);
         }
         // Who is gone already is about to be told so, and nothing else.
-        if let Err((error, count)) = published
+        if let Err((rule, room, count)) = published
             && !self.mailbox().is_closed()
         {
-            let refusal = Event::error(Some(Verb::Say), error.code(), error.to_string());
+            let asked = Asked {
+                verb: Verb::Say,
+                room: Some(room.as_str()),
+                name: None,
+            };
+            let refusal = Answer::Refused { asked, rule };
             for _ in 0..count {
                 self.reply(&refusal, now, items);
             }
@@ -498,12 +527,14 @@ impl<W: Wire> Conversation<W> {
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         self.drain(usize::MAX, items);
-        self.seat.register(name, now, effects)?;
+        let address = self.peer.tcp().map(|addr| addr.ip());
+        let person = Person::new(name, address, None);
+        let answer = self.seat.register(person, now, effects)?;
         log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
             log!(connection INFO, peer = %self.peer, name = self.seat.name().map(display), "registered");
         });
         // What others say from here on comes behind it.
-        self.outbox.push::<W>(&Event::Ack);
+        self.outbox.answer(&mut self.wire, &answer);
         Ok(Done::Silently)
     }
 
@@ -530,18 +561,20 @@ impl<W: Wire> Conversation<W> {
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         self.drain(usize::MAX, items);
-        self.seat.join(room.clone(), effects)?;
+        let event = self.seat.join(room.clone(), effects)?;
         log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
             log!(room DEBUG, peer = %self.peer, name = self.seat.name().map(display), %room, "joined");
         });
         // What is said in the room comes behind it.
-        self.outbox.push::<W>(&Event::Ack);
+        let verb = Verb::Join;
+        self.outbox
+            .answer(&mut self.wire, &Answer::Granted { verb, event });
         Ok(Done::Silently)
     }
 
     fn leave(&mut self, room: &str, now: Instant, effects: &mut Effects) -> Result<Done, Stop> {
         let room_name = self.seat.room_name(room)?.clone();
-        self.seat.leave(room, effects)?;
+        let event = self.seat.leave(room, effects)?;
         log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
             log!(room DEBUG, peer = %self.peer, name = self.seat.name().map(display), room = %room_name, "left");
         });
@@ -550,7 +583,7 @@ impl<W: Wire> Conversation<W> {
         {
             self.ask(asking);
         }
-        Ok(Done::Acked)
+        Ok(Done::Granted(Some(event)))
     }
 
     /// Asks whether a text may be written, if anybody wants to be.
@@ -590,18 +623,18 @@ impl<W: Wire> Conversation<W> {
                 return;
             }
             Pending::Asked(ref mut asking) => {
-                let std::task::Poll::Ready(answer) = asking.poll(cx) else {
+                let std::task::Poll::Ready(outcome) = asking.poll(cx) else {
                     self.pending = Some(pending);
                     return;
                 };
                 let (verb, began) = (asking.verb, asking.began);
-                match self.answered(answer, verb, began, now, items) {
+                match self.answered(outcome, verb, began, now, items) {
                     Some(granted) => granted,
                     None => return,
                 }
             }
         };
-        let verb = granted.verb();
+        let asked = granted.asked();
         let done = match &granted {
             Granted::Admit(admission) => {
                 self.admitted = true;
@@ -621,13 +654,13 @@ impl<W: Wire> Conversation<W> {
             }
             Granted::Chat { to, text } => self.send(to.as_str(), text, now, effects),
             Granted::Topic { room, text } => acked(self.seat.set_topic(room, text, effects)),
-            Granted::Away { text } => acked(self.seat.set_away(Some(text), effects)),
+            Granted::Away { text } => self.seat.set_away(Some(text), effects).map(Done::Granted),
             Granted::Kick { room, name, reason } => {
                 acked(self.seat.kick(room, name, Some(reason), effects))
             }
             Granted::Noted => Ok(Done::Silently),
         };
-        if self.finish(verb, done, now, items, effects) == Flow::PutBack {
+        if self.finish(asked, done, now, items, effects) == Flow::PutBack {
             self.pending = Some(Box::new(Pending::Granted(granted)));
         }
         effects.wake_some();
@@ -636,19 +669,19 @@ impl<W: Wire> Conversation<W> {
     /// Takes the program's answer. `None` if there is nothing to do by it.
     fn answered(
         &mut self,
-        answer: Answer,
+        outcome: Outcome,
         verb: Option<Verb>,
         began: Instant,
         now: Instant,
         items: &mut Vec<Item>,
     ) -> Option<Granted> {
-        let failed = answer.is_failed();
+        let failed = outcome.is_failed();
         let time = now.saturating_duration_since(began);
         self.hub().counters.hook(time, failed);
-        let (code, why) = match answer {
-            Answer::Granted(granted) => return Some(granted),
-            Answer::Denied(denied) => (denied.code(), denied),
-            Answer::Failed(why) => {
+        let (code, why) = match outcome {
+            Outcome::Granted(granted) => return Some(granted),
+            Outcome::Denied(denied) => (denied.code(), denied),
+            Outcome::Failed(why) => {
                 log!(hook ERROR, peer = %self.peer, name = self.seat.name().map(display), verb = verb.map(tracing::field::debug), "{why}");
                 (ErrorCode::Unavailable, Denied::new(why))
             }
@@ -656,10 +689,7 @@ impl<W: Wire> Conversation<W> {
         match verb {
             // What has happened already cannot be refused.
             Some(Verb::Leave) => {}
-            Some(_) => {
-                let refusal = Event::error(verb, code, why.reason());
-                self.reply(&refusal, now, items);
-            }
+            Some(verb) => self.reply(&error(verb, code, why.reason()), now, items),
             None => self.end(End::TurnedAway(code, why.reason().into()), now),
         }
         None
@@ -679,7 +709,7 @@ impl<W: Wire> Conversation<W> {
             && let Some(mut listing) = self.listing.take()
         {
             let (part, is_last) = self.seat.page(&mut listing, PAGE);
-            self.outbox.push::<W>(&part);
+            self.outbox.answer(&mut self.wire, &part);
             if !is_last {
                 self.listing = Some(listing);
                 if let Some(throttle) = &mut self.throttle {
@@ -696,7 +726,7 @@ impl<W: Wire> Conversation<W> {
     fn say_farewell(&mut self, items: &mut Vec<Item>) {
         self.drain(usize::MAX, items);
         if let Some(notice) = self.gone.as_mut().and_then(|gone| gone.notice.take()) {
-            self.outbox.push::<W>(&notice);
+            self.outbox.push(&mut self.wire, &notice);
         }
     }
 
@@ -704,20 +734,18 @@ impl<W: Wire> Conversation<W> {
     pub(super) fn drain(&mut self, budget: usize, items: &mut Vec<Item>) {
         self.seat.take(budget, items);
         for item in items.drain(..) {
-            self.outbox.push_item::<W>(&item);
+            self.outbox.push_item(&mut self.wire, &item);
         }
     }
 
     /// Answers, after what the peer has brought about so far. A refusal that the wire has no words for is
     /// logged instead, unless it has been.
-    fn reply(&mut self, event: &Event, now: Instant, items: &mut Vec<Item>) {
+    fn reply(&mut self, answer: &Answer<'_>, now: Instant, items: &mut Vec<Item>) {
         self.drain(usize::MAX, items);
-        let said = self.outbox.push::<W>(event);
-        if let Event::Error {
-            code, explanation, ..
-        } = event
-            && said == 0
-            && *code != ErrorCode::NoSuchUser
+        let said = self.outbox.answer(&mut self.wire, answer);
+        if said == 0
+            && let Some((code, explanation)) = answer.error()
+            && code != ErrorCode::NoSuchUser
         {
             log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
                 log!(connection INFO, peer = %self.peer, name = self.seat.name().map(display), "refused, {code}: {explanation}");
@@ -848,9 +876,18 @@ impl<W: Wire> Conversation<W> {
         if let Some(pending) = self.pending.take_if(is_late)
             && let Pending::Asked(asking) = *pending
         {
-            let answer = Answer::Failed("the check took too long");
-            self.answered(answer, asking.verb, asking.began, now, &mut Vec::new());
+            let outcome = Outcome::Failed("the check took too long");
+            self.answered(outcome, asking.verb, asking.began, now, &mut Vec::new());
         }
+    }
+}
+
+/// A request is refused, for another reason than a rule of the hub.
+fn error<'a>(verb: Verb, code: ErrorCode, explanation: impl Into<Cow<'a, str>>) -> Answer<'a> {
+    Answer::Error {
+        verb,
+        code,
+        explanation: explanation.into(),
     }
 }
 
@@ -858,13 +895,14 @@ impl<W: Wire> Conversation<W> {
 enum Done {
     /// There is nothing to say.
     Silently,
-    Acked,
-    Reply(Event),
+    /// It was granted, and others are told this of it.
+    Granted(Option<Event>),
+    Answer(Answer<'static>),
     List(Listing),
 }
 
 fn acked(done: Result<(), Stop>) -> Result<Done, Stop> {
-    done.map(|()| Done::Acked)
+    done.map(|()| Done::Granted(None))
 }
 
 impl End {
@@ -882,7 +920,7 @@ impl End {
 
     /// What the peer is told last, when `lost` events were thrown away.
     fn notice(&mut self, lost: u64) -> Option<Event> {
-        let error = |code, explanation: &str| Some(Event::error(None, code, explanation));
+        let error = |code, explanation: &str| Some(Event::error(code, explanation));
         match self {
             Self::PeerDone => None,
             Self::Kicked(last_word) => last_word.take(),

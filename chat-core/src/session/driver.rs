@@ -22,11 +22,11 @@ use super::{
 use crate::{
     addresses::AddressPlace,
     connections::{Connections, Listed, Place},
-    hub::{CloseReason, Effects, Inner, Item, Mailbox, Seat, Sleeper},
+    hub::{CloseReason, Effects, Heard, Inner, Item, Mailbox, Seat, Sleeper},
     net::Incoming,
     rt::{Runtime, Sleep, deadline_after},
     trace::log,
-    wire::Wire,
+    wire::{Reading, Wire},
 };
 
 /// One connection: its socket, what its bytes mean, and what goes on between it and the hub.
@@ -35,7 +35,7 @@ use crate::{
 /// leaves nothing of it in the hub.
 pub(crate) struct Connection<Io, W> {
     io: Io,
-    machine: Machine<W>,
+    machine: Machine,
     talk: Conversation<W>,
     /// What was read but not yet looked at, because the peer does not read or is held back.
     unread: Vec<u8>,
@@ -89,8 +89,8 @@ where
         let hub = seat.hub();
         Self {
             io,
-            machine: Machine::new(wire, &hub.limits, &hub.timeouts, now),
-            talk: Conversation::new(seat, peer, now),
+            machine: Machine::new(&hub.limits, &hub.timeouts, now),
+            talk: Conversation::new(wire, seat, peer, now),
             unread: Vec::new(),
             peer_done: false,
             unflushed: false,
@@ -223,15 +223,18 @@ where
         let only = self.talk.mailbox().take_only();
         if let Some(item) = &only {
             self.talk.hub().counters.took(slice::from_ref(item));
-            // What others are told as well is written as it is, without a copy.
-            if let Some(frame) = item.frame::<W>() {
-                return self.write_through(cx, rt, frame);
-            }
         }
-        self.talk.outbox.borrow(&mut scratch.write);
-        match only {
-            Some(item) => self.talk.outbox.push_item::<W>(&item),
-            None => self.talk.drain(HIGH_WATER, &mut scratch.items),
+        match only.as_ref().map(|item| item.hear(&mut self.talk.wire)) {
+            // What others are told as well is written as it is, without a copy.
+            Some(Heard::Bytes(frame)) => return self.write_through(cx, rt, frame),
+            Some(heard) => {
+                self.talk.outbox.borrow(&mut scratch.write);
+                self.talk.outbox.push_heard(&mut self.talk.wire, heard);
+            }
+            None => {
+                self.talk.outbox.borrow(&mut scratch.write);
+                self.talk.drain(HIGH_WATER, &mut scratch.items);
+            }
         }
         let written = self.poll_write(cx, rt);
         self.talk.outbox.settle(&mut scratch.write);
@@ -391,12 +394,13 @@ where
             read,
             items,
             effects,
+            reading,
             ..
         } = scratch;
         if !self.unread.is_empty() {
             let now = rt.now();
             let unread = mem::take(&mut self.unread);
-            self.handle_input(&unread, now, items, effects);
+            self.handle_input(&unread, now, reading, items, effects);
         } else if self.peer_done {
             self.end(End::PeerDone, rt.now());
             return Ok(Poll::Ready(()));
@@ -411,7 +415,7 @@ where
                     self.peer_done = true;
                     self.end(End::PeerDone, now);
                 }
-                _ => self.handle_input(&read[..count], now, items, effects),
+                _ => self.handle_input(&read[..count], now, reading, items, effects),
             }
         }
         effects.wake_some();
@@ -452,11 +456,12 @@ where
         &mut self,
         input: &[u8],
         now: Instant,
+        reading: &mut Reading,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) {
         self.talk.seat.touch(now);
-        self.handle_frames(input, now, items, effects);
+        self.handle_frames(input, now, reading, items, effects);
         self.talk.publish(now, items, effects);
     }
 
@@ -464,6 +469,7 @@ where
         &mut self,
         input: &[u8],
         now: Instant,
+        reading: &mut Reading,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) {
@@ -474,19 +480,38 @@ where
                 return;
             }
             let before = rest;
-            let fed = self.machine.feed(rest);
-            rest = &rest[fed.used..];
-            let charged = self.talk.charge(&fed, now, items, effects);
-            if let Some(action) = fed.action
-                && charged
-                && self.talk.act(action, now, items, effects) == Flow::PutBack
-            {
-                self.unread = self.machine.put_back(before, rest);
-                self.talk.put_back();
-                return;
-            }
-            if self.talk.phase != Phase::Open {
-                return;
+            let mut fed = self.machine.feed(&mut self.talk.wire, rest, reading);
+            let (frame, after) = rest.split_at(fed.used);
+            rest = after;
+            loop {
+                let answer = reading.answered();
+                let charged = self
+                    .talk
+                    .charge(&fed, answer.is_some(), now, items, effects);
+                if let Some(answer) = answer
+                    && charged
+                {
+                    self.talk.answer(answer, now, items, effects);
+                }
+                if let Some(action) = fed.action
+                    && charged
+                    && self.talk.act(action, now, items, effects) == Flow::PutBack
+                {
+                    self.unread = self.machine.put_back(before, rest);
+                    self.talk.put_back();
+                    return;
+                }
+                if self.talk.phase != Phase::Open {
+                    return;
+                }
+                if !self.machine.has_more(reading) {
+                    break;
+                }
+                if self.talk.is_busy() {
+                    self.unread = self.machine.put_back(before, rest);
+                    return;
+                }
+                fed = self.machine.next_part(&mut self.talk.wire, frame, reading);
             }
         }
     }

@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, Future, FutureExt};
 
 use crate::{
     hub::Inner,
-    model::{RoomName, UserName, Verb},
+    model::{Asked, RoomName, UserName, Verb},
     net::Addr,
     plug::{Admission, Claim, Denied, Moment, Policy, Verdict, one_line},
     rt::deadline_after,
@@ -29,14 +29,14 @@ pub(super) struct Asking {
 }
 
 /// What a hook has said.
-pub(super) enum Answer {
+pub(super) enum Outcome {
     Granted(Granted),
     Denied(Denied),
     /// It has panicked, or taken too long.
     Failed(&'static str),
 }
 
-impl Answer {
+impl Outcome {
     /// Whether the hook failed.
     pub(super) fn is_failed(&self) -> bool {
         matches!(self, Self::Failed(_))
@@ -76,17 +76,18 @@ pub(super) enum Granted {
 
 impl Granted {
     /// The request that was granted.
-    pub(super) fn verb(&self) -> Verb {
-        match self {
-            Self::Register(_) => Verb::Register,
-            Self::Join(_) => Verb::Join,
-            Self::Say { .. } => Verb::Say,
-            Self::Chat { .. } => Verb::Chat,
-            Self::Topic { .. } => Verb::Topic,
-            Self::Away { .. } => Verb::Away,
-            Self::Kick { .. } => Verb::Kick,
-            Self::Admit(_) | Self::Noted => Verb::Unknown,
-        }
+    pub(super) fn asked(&self) -> Asked<'_> {
+        let (verb, room, name) = match self {
+            Self::Register(name) => (Verb::Register, None, Some(name.as_str())),
+            Self::Join(room) => (Verb::Join, Some(room.as_str()), None),
+            Self::Say { room, .. } => (Verb::Say, Some(room.as_str()), None),
+            Self::Chat { to, .. } => (Verb::Chat, None, Some(to.as_str())),
+            Self::Topic { room, .. } => (Verb::Topic, Some(&**room), None),
+            Self::Away { .. } => (Verb::Away, None, None),
+            Self::Kick { room, name, .. } => (Verb::Kick, Some(&**room), Some(&**name)),
+            Self::Admit(_) | Self::Noted => (Verb::Unknown, None, None),
+        };
+        Asked { verb, room, name }
     }
 }
 
@@ -243,14 +244,14 @@ impl Asking {
     }
 
     /// The answer, once there is one.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let Some(answer) = &mut self.answer else {
-            return Poll::Ready(Answer::Failed(FAILED));
+            return Poll::Ready(Outcome::Failed(FAILED));
         };
         answer.as_mut().poll(cx).map(|answer| match answer {
-            Ok(Ok(granted)) => Answer::Granted(granted),
-            Ok(Err(denied)) => Answer::Denied(denied),
-            Err(_) => Answer::Failed(FAILED),
+            Ok(Ok(granted)) => Outcome::Granted(granted),
+            Ok(Err(denied)) => Outcome::Denied(denied),
+            Err(_) => Outcome::Failed(FAILED),
         })
     }
 }

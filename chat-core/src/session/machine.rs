@@ -7,24 +7,25 @@ use std::{
 
 use crate::{
     config::{Limits, Timeouts},
-    model::{Command, ErrorCode, Event, Verb},
+    model::{Command, ErrorCode, Verb},
     rt::deadline_after,
-    wire::{Wire, WireError},
+    wire::{Reading, Wire, WireError},
 };
 
 /// Cuts a connection's bytes into frames, reads them, and keeps its deadlines.
 ///
 /// The contract: [`feed`](Self::feed) it what was read, piece by piece, until all is used; do each
-/// [`Action`] before feeding on. Tell it what it cannot know: when bytes came ([`heard`](Self::heard)), and
+/// [`Action`] before feeding on, and ask for the [`next_part`](Self::next_part) of a frame that [`has_more`](Self::has_more). Tell it what it cannot know: when bytes came ([`heard`](Self::heard)), and
 /// whether there is a name. When [`deadline`](Self::deadline) has passed, ask [`expired`](Self::expired).
 #[derive(Debug)]
-pub(crate) struct Machine<W> {
-    wire: W,
+pub(crate) struct Machine {
     max_line: usize,
     /// The unfinished frame between two reads; empty, and without memory, for a peer that sends whole
     /// ones.
     carry: Vec<u8>,
     state: FrameState,
+    /// Which part of the frame is next.
+    part: u32,
     /// By when it must have a name.
     register_by: Option<Instant>,
     idle: Option<Duration>,
@@ -47,7 +48,7 @@ pub(crate) enum Action<'a> {
     /// Do what it asks for.
     Do(Command<'a>),
     /// Answer that it cannot be read.
-    Refuse(Event),
+    Refuse(WireError),
 }
 
 impl Action<'_> {
@@ -55,10 +56,7 @@ impl Action<'_> {
     pub(crate) fn verb(&self) -> Verb {
         match self {
             Self::Do(command) => command.verb(),
-            Self::Refuse(Event::Error {
-                verb: Some(verb), ..
-            }) => *verb,
-            Self::Refuse(_) => Verb::Unknown,
+            Self::Refuse(error) => error.verb,
         }
     }
 }
@@ -77,36 +75,69 @@ pub(crate) struct Fed<'a> {
 /// The longest terminator of any wire, in bytes.
 const TERMINATOR: usize = 2;
 
-impl<W: Wire> Machine<W> {
-    pub(crate) fn new(wire: W, limits: &Limits, timeouts: &Timeouts, now: Instant) -> Self {
+impl Machine {
+    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts, now: Instant) -> Self {
         Self {
-            wire,
             max_line: limits.max_line(),
             carry: Vec::new(),
             state: FrameState::Reading,
+            part: 0,
             register_by: timeouts.register().map(|wait| deadline_after(now, wait)),
             idle: timeouts.idle(),
             last_heard: now,
         }
     }
 
-    /// Uses up at most one frame from the front of `input`.
-    pub(crate) fn feed<'a>(&'a mut self, input: &'a [u8]) -> Fed<'a> {
+    /// Uses up at most one frame from the front of `input`, and reads its first part, or of one that was taken back the
+    /// part that was next.
+    pub(crate) fn feed<'a>(
+        &'a mut self,
+        wire: &mut impl Wire,
+        input: &'a [u8],
+        reading: &mut Reading,
+    ) -> Fed<'a> {
         self.pause();
-        match self.wire.frame_end(input) {
+        reading.begin(self.part);
+        match wire.frame_end(input) {
             Some(end) => Fed {
                 used: end,
                 unfinished: false,
-                action: self.end_frame(&input[..end]),
+                action: self.end_frame(wire, &input[..end], reading),
             },
             None => {
-                let action = self.carry_on(input);
+                let action = self.carry_on(wire, input);
                 Fed {
                     used: input.len(),
                     unfinished: self.state == FrameState::Reading,
                     action,
                 }
             }
+        }
+    }
+
+    /// Whether the frame that `reading` is of has another part.
+    pub(crate) fn has_more(&mut self, reading: &Reading) -> bool {
+        let next = reading.next_part();
+        self.part = next.unwrap_or(0);
+        next.is_some()
+    }
+
+    /// Reads the next part of the frame that ended with `end`, which is what was used of it when it was fed.
+    pub(crate) fn next_part<'a>(
+        &'a mut self,
+        wire: &mut impl Wire,
+        end: &'a [u8],
+        reading: &mut Reading,
+    ) -> Fed<'a> {
+        reading.begin(self.part);
+        let frame = match self.state {
+            FrameState::Done => &self.carry,
+            _ => end,
+        };
+        Fed {
+            used: 0,
+            unfinished: false,
+            action: read(wire, wire.payload(frame), reading),
         }
     }
 
@@ -160,7 +191,12 @@ impl<W: Wire> Machine<W> {
         }
     }
 
-    fn end_frame<'a>(&'a mut self, end: &'a [u8]) -> Option<Action<'a>> {
+    fn end_frame<'a>(
+        &'a mut self,
+        wire: &mut impl Wire,
+        end: &'a [u8],
+        reading: &mut Reading,
+    ) -> Option<Action<'a>> {
         if self.state == FrameState::Skipping {
             self.state = FrameState::Reading;
             return None;
@@ -174,15 +210,12 @@ impl<W: Wire> Machine<W> {
                 &self.carry
             }
         };
-        let payload = self.wire.payload(frame);
+        let payload = wire.payload(frame);
         if too_long || payload.len() > self.max_line {
-            let verb = self.wire.verb(frame);
+            let verb = wire.verb(frame);
             return Some(Action::Refuse(line_too_long(verb, self.max_line)));
         }
-        match self.wire.decode(payload) {
-            Ok(command) => command.map(Action::Do),
-            Err(error) => Some(Action::Refuse(refused(error))),
-        }
+        read(wire, payload, reading)
     }
 
     /// Adds as much of `more` to what is kept as a frame may have. Of one that is too long that is enough to tell what
@@ -193,7 +226,7 @@ impl<W: Wire> Machine<W> {
     }
 
     /// Keeps `input`, in which no frame ends, for later.
-    fn carry_on(&mut self, input: &[u8]) -> Option<Action<'static>> {
+    fn carry_on(&mut self, wire: &impl Wire, input: &[u8]) -> Option<Action<'static>> {
         if self.state == FrameState::Skipping {
             return None;
         }
@@ -203,10 +236,10 @@ impl<W: Wire> Machine<W> {
             return None;
         }
         let verb = match self.carry.is_empty() {
-            true => self.wire.verb(input),
+            true => wire.verb(input),
             false => {
                 self.carry_within(input);
-                self.wire.verb(&self.carry)
+                wire.verb(&self.carry)
             }
         };
         self.carry = Vec::new();
@@ -215,13 +248,17 @@ impl<W: Wire> Machine<W> {
     }
 }
 
-fn refused(error: WireError) -> Event {
-    Event::error(Some(error.verb), error.code, error.explanation)
+/// Reads a part of a frame.
+fn read<'a>(wire: &mut impl Wire, payload: &'a [u8], reading: &mut Reading) -> Option<Action<'a>> {
+    match wire.decode(payload, reading) {
+        Ok(command) => command.map(Action::Do),
+        Err(error) => Some(Action::Refuse(error)),
+    }
 }
 
-fn line_too_long(verb: Verb, max_line: usize) -> Event {
+fn line_too_long(verb: Verb, max_line: usize) -> WireError {
     let explanation = format!("a line has at most {max_line} bytes");
-    Event::error(Some(verb), ErrorCode::TooLong, explanation)
+    WireError::new(verb, ErrorCode::TooLong, explanation)
 }
 
 #[cfg(test)]
@@ -229,9 +266,9 @@ mod tests {
     use super::*;
     use crate::wire::{Line, Seed};
 
-    fn machine<W: Wire>(wire: W, max_line: usize) -> Machine<W> {
+    fn machine(max_line: usize) -> Machine {
         let limits = Limits::builder().max_line(max_line).build().unwrap();
-        Machine::new(wire, &limits, &Timeouts::default(), epoch())
+        Machine::new(&limits, &Timeouts::default(), epoch())
     }
 
     #[expect(clippy::disallowed_methods, reason = "any moment will do")]
@@ -241,13 +278,15 @@ mod tests {
 
     /// Everything that comes of `pieces`, written down.
     fn actions<'a>(
-        machine: &mut Machine<impl Wire>,
+        machine: &mut Machine,
+        mut wire: impl Wire,
         pieces: impl IntoIterator<Item = &'a [u8]>,
     ) -> Vec<String> {
         let mut actions = Vec::new();
+        let mut reading = Reading::default();
         for mut rest in pieces {
             while !rest.is_empty() {
-                let fed = machine.feed(rest);
+                let fed = machine.feed(&mut wire, rest, &mut reading);
                 actions.extend(fed.action.map(|action| format!("{action:?}")));
                 rest = &rest[fed.used..];
             }
@@ -262,7 +301,8 @@ mod tests {
     #[test]
     fn many_commands_in_one_piece() {
         let actions = actions(
-            &mut machine(Line, 4096),
+            &mut machine(4096),
+            Line,
             [&b"register,ada\r\n\nchat,bob,a,b\nping\nlist,friends\nquit\n"[..]],
         );
         assert_eq!(
@@ -282,10 +322,10 @@ mod tests {
         for end in ["\n", "\r\n"] {
             for (length, refused) in [(63, 0), (64, 0), (65, 1), (66, 1), (200, 1)] {
                 let line = format!("chat,b,{}{end}ping\n", "x".repeat(length - 7));
-                let whole = actions(&mut machine(Line, 64), [line.as_bytes()]);
+                let whole = actions(&mut machine(64), Line, [line.as_bytes()]);
                 assert_eq!(too_long(&whole), refused, "{length} {end:?}");
                 assert_eq!(whole.len(), 2, "the next line is served");
-                let bytes = actions(&mut machine(Line, 64), line.as_bytes().chunks(1));
+                let bytes = actions(&mut machine(64), Line, line.as_bytes().chunks(1));
                 assert_eq!(bytes, whole, "{length} {end:?}");
             }
         }
@@ -293,39 +333,42 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_refused_once_and_keeps_no_memory() {
-        let mut machine = machine(Line, 64);
+        let mut machine = machine(64);
         let chunk = [b'x'; 1000];
         let mut refusals = 0;
         for _ in 0..10_000 {
-            refusals += actions(&mut machine, [&chunk[..]]).len();
+            refusals += actions(&mut machine, Line, [&chunk[..]]).len();
             assert_eq!(machine.kept(), 0);
         }
         assert_eq!(refusals, 1);
-        assert_eq!(actions(&mut machine, [&b"\nping\n"[..]]), ["Do(Ping)"]);
+        assert_eq!(
+            actions(&mut machine, Line, [&b"\nping\n"[..]]),
+            ["Do(Ping)"]
+        );
     }
 
     #[test]
     fn whole_lines_leave_no_memory_behind() {
-        let mut machine = machine(Line, 4096);
-        actions(&mut machine, [&b"pi"[..], b"ng\npi", b"ng\n"]);
+        let mut machine = machine(4096);
+        actions(&mut machine, Line, [&b"pi"[..], b"ng\npi", b"ng\n"]);
         machine.pause();
         assert_eq!(machine.kept(), 0);
     }
 
     #[test]
     fn a_seed_read_is_a_command_and_too_long_a_register_is_answered() {
-        let mut machine = machine(Seed, 64);
+        let mut machine = machine(64);
         let reads = [&b"register,ada"[..], b"chat,ada"];
         assert_eq!(
-            actions(&mut machine, reads),
+            actions(&mut machine, Seed, reads),
             [
                 r#"Do(Register { name: "ada", secret: None })"#,
                 r#"Do(Chat { to: "ada", text: "hi" })"#
             ]
         );
         let long = format!("register,{}", "x".repeat(64));
-        let refused = actions(&mut machine, [long.as_bytes()]);
-        assert!(refused[0].contains("verb: Some(Register), code: TooLong"));
+        let refused = actions(&mut machine, Seed, [long.as_bytes()]);
+        assert!(refused[0].contains("verb: Register, code: TooLong"));
     }
 
     #[test]
@@ -336,7 +379,7 @@ mod tests {
             .idle(Duration::from_secs(60))
             .build()
             .unwrap();
-        let mut machine = Machine::new(Line, &Limits::default(), &timeouts, start);
+        let mut machine = Machine::new(&Limits::default(), &timeouts, start);
         let at = |seconds| start + Duration::from_secs(seconds);
         machine.heard(at(9));
         assert_eq!(machine.deadline(false), Some(at(10)));

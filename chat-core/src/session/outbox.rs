@@ -8,7 +8,11 @@ use std::{
 
 use futures::io::AsyncWrite;
 
-use crate::{hub::Item, model::Event, wire::Wire};
+use crate::{
+    hub::{Heard, Item},
+    model::{Answer, Event},
+    wire::Wire,
+};
 
 /// Bytes on their way to one socket.
 ///
@@ -55,20 +59,35 @@ impl Outbox {
         }
     }
 
-    /// Adds an event. Returns how many bytes that were.
-    pub(crate) fn push<W: Wire>(&mut self, event: &Event) -> usize {
+    /// Adds an answer. Returns how many bytes that were.
+    pub(crate) fn answer(&mut self, wire: &mut impl Wire, answer: &Answer<'_>) -> usize {
         let before = self.bytes.len();
-        W::encode(event, &mut self.bytes);
+        wire.answer(answer, &mut self.bytes);
         self.bytes.len() - before
     }
 
+    /// Adds an event that the peer behind `wire` is told.
+    pub(crate) fn push(&mut self, wire: &mut impl Wire, event: &Event) {
+        wire.tell(event, &mut self.bytes);
+    }
+
     /// Adds what was taken from a mailbox. What others are told as well is encoded once for all of them.
-    pub(crate) fn push_item<W: Wire>(&mut self, item: &Item) {
-        if let Some(frame) = item.frame::<W>() {
-            self.push_bytes(frame);
-        } else {
-            for event in item.events() {
-                self.push::<W>(event);
+    pub(crate) fn push_item(&mut self, wire: &mut impl Wire, item: &Item) {
+        let heard = item.hear(wire);
+        self.push_heard(wire, heard);
+    }
+
+    /// Adds what the peer behind `wire` hears.
+    pub(crate) fn push_heard<W: Wire>(&mut self, wire: &mut W, heard: Heard<'_>) {
+        match heard {
+            Heard::Bytes(bytes) => self.push_bytes(bytes),
+            Heard::Events(events, form) => {
+                for event in events {
+                    match form {
+                        Some(form) => W::encode(event, form, &mut self.bytes),
+                        None => self.push(wire, event),
+                    }
+                }
             }
         }
     }
@@ -106,7 +125,7 @@ mod tests {
     use futures::task::noop_waker;
 
     use super::*;
-    use crate::wire::Line;
+    use crate::wire::{Form, Line};
 
     /// Takes at most `most` bytes a call, and counts the calls.
     struct Sink {
@@ -162,10 +181,10 @@ mod tests {
                 from: Some("ada".parse().unwrap()),
                 text: "x".repeat(length).into(),
             };
-            for event in [Event::Pong, direct] {
-                outbox.push::<Line>(&event);
-                Line::encode(&event, &mut expected);
-            }
+            outbox.answer(&mut Line::default(), &Answer::Pong);
+            expected.extend_from_slice(b"pong\n");
+            outbox.push(&mut Line::default(), &direct);
+            Line::encode(&direct, Form::default(), &mut expected);
         }
         expected
     }
@@ -174,7 +193,7 @@ mod tests {
     fn many_frames_are_one_write() {
         let mut outbox = Outbox::default();
         for _ in 0..100 {
-            outbox.push::<Line>(&Event::Pong);
+            outbox.answer(&mut Line::default(), &Answer::Pong);
         }
         let mut sink = Sink::new(usize::MAX);
         sink.drain(&mut outbox);
@@ -208,7 +227,7 @@ mod tests {
         mixed(&mut outbox);
         outbox.settle(&mut scratch);
         outbox.borrow(&mut scratch);
-        outbox.push::<Line>(&Event::Pong);
+        outbox.answer(&mut Line::default(), &Answer::Pong);
         Sink::new(1000).drain(&mut outbox);
         outbox.settle(&mut scratch);
         assert!(scratch.capacity() > 0);
@@ -223,7 +242,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         for _ in 0..1000 {
             while outbox.len() < 10_000 {
-                outbox.push::<Line>(&Event::Pong);
+                outbox.answer(&mut Line::default(), &Answer::Pong);
             }
             assert!(outbox.poll_write(&mut cx, &mut sink).is_ready());
         }

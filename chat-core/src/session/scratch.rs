@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::hub::{Effects, Item, Sleeper};
+use crate::{
+    hub::{Effects, Item, Sleeper},
+    wire::Reading,
+};
 
 /// What a connection needs only while it is polled, so that an idle one owns none of it.
 ///
@@ -17,6 +20,8 @@ pub(crate) struct Scratch {
     pub(crate) read: Box<[u8]>,
     /// What small frames are copied into.
     pub(crate) write: Vec<u8>,
+    /// What a wire says about a frame.
+    pub(crate) reading: Reading,
     /// What was taken from a mailbox.
     pub(crate) items: Vec<Item>,
     /// The tasks that one poll serves.
@@ -96,6 +101,7 @@ impl Scratch {
         Self {
             read: vec![0; READ].into(),
             write: Vec::with_capacity(READ),
+            reading: Reading::default(),
             items: Vec::new(),
             batch: Vec::new(),
             effects: Effects::default(),

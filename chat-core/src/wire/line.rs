@@ -6,8 +6,8 @@ pub(super) mod tests;
 
 use memchr::{memchr, memchr2};
 
-use super::{Wire, WireError, text};
-use crate::model::{Command, ErrorCode, Event, Secret, Verb};
+use super::{Form, Reading, Wire, WireError, text};
+use crate::model::{Answer, Command, ErrorCode, Event, Secret, Verb};
 
 /// The `line` protocol, which a person can type: UTF-8 lines that end in LF or CRLF, fields separated
 /// by commas.
@@ -30,7 +30,11 @@ impl Wire for Line {
             .map_or(Verb::Unknown, |&(_, verb)| verb)
     }
 
-    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+    fn decode<'a>(
+        &mut self,
+        payload: &'a [u8],
+        _: &mut Reading,
+    ) -> Result<Option<Command<'a>>, WireError> {
         if payload.is_empty() {
             return Ok(None);
         }
@@ -53,7 +57,11 @@ impl Wire for Line {
         other(line).map(Some)
     }
 
-    fn encode(event: &Event, out: &mut Vec<u8>) {
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        encode::answer(answer, out);
+    }
+
+    fn encode(event: &Event, _: Form, out: &mut Vec<u8>) {
         encode::line(event, out);
     }
 }

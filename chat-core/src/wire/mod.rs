@@ -4,6 +4,9 @@
 //! place, and writes events; the session does the rest, in the same way for every wire. The bytes of a
 //! frame may arrive in any number of pieces; collecting them, and refusing those that grow too long, is
 //! the session's task as well.
+//!
+//! What many are told is encoded once for all of them who are told it in the same [`Form`], and without any of
+//! them; what one alone is told is written by the value that stands for its connection.
 
 mod line;
 mod seed;
@@ -12,11 +15,11 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
-use crate::model::{Command, ErrorCode, Event, UserName, Verb};
+use crate::model::{Answer, Command, ErrorCode, Event, Person, Verb};
 
 pub use line::Line;
 #[cfg(test)]
-pub(crate) use line::tests::an_event;
+pub(crate) use line::tests::{an_answer, an_event};
 pub use seed::Seed;
 
 /// A wire protocol.
@@ -49,13 +52,101 @@ pub trait Wire: Clone + Send + 'static {
 
     /// Reads the payload of one whole frame. `None` if it asks for nothing.
     ///
+    /// A frame that asks for several things is read in parts, one for each, see [`Reading::expect_more`].
+    ///
     /// # Errors
     ///
-    /// A [`WireError`] if it is malformed; the session answers it and goes on with the next frame.
-    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError>;
+    /// A [`WireError`] if it is malformed; the session answers it and goes on with the next part or frame.
+    fn decode<'a>(
+        &mut self,
+        payload: &'a [u8],
+        reading: &mut Reading,
+    ) -> Result<Option<Command<'a>>, WireError>;
 
-    /// Appends the bytes of `event` to `out`; none if this protocol has no words for it.
-    fn encode(event: &Event, out: &mut Vec<u8>);
+    /// Looks at something that several are told, and says how this one is.
+    ///
+    /// Of events that are written together, such as what one talker says in one room in one go, it is shown the
+    /// first.
+    fn hear(&mut self, event: &Event) -> Hearing {
+        let _ = event;
+        Hearing::Shared(Form::default())
+    }
+
+    /// Appends the bytes of `answer` to `out`; none if this protocol has no words for it.
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>);
+
+    /// Appends the bytes of `event` to `out`, for this connection alone: a direct message, the last word, or what
+    /// [`hear`](Self::hear) does not want to share.
+    fn tell(&mut self, event: &Event, out: &mut Vec<u8>) {
+        Self::encode(event, Form::default(), out);
+    }
+
+    /// Appends the bytes of `event` to `out`, as all are told it who hear it in this `form`; none if this protocol
+    /// has no words for it.
+    fn encode(event: &Event, form: Form, out: &mut Vec<u8>);
+}
+
+/// What a wire that reads a frame may say about it besides what it asks for.
+#[derive(Debug, Default)]
+pub struct Reading {
+    part: u32,
+    more: bool,
+    answer: Vec<u8>,
+}
+
+impl Reading {
+    /// Which part of the frame is asked for: 0 at first. The same part may be asked for again, if somebody had to be
+    /// waited for.
+    pub fn part(&self) -> u32 {
+        self.part
+    }
+
+    /// Says that the frame asks for more, whatever becomes of this part: when it is dealt with,
+    /// [`decode`](Wire::decode) is called again with the same payload, for the next part.
+    ///
+    /// Each part that asks for something counts as a request of its own when requests are limited.
+    pub fn expect_more(&mut self) {
+        self.more = true;
+    }
+
+    /// What the wire itself answers, to be appended to. It comes behind everything that the peer is told by now. A part
+    /// that is answered so counts as a request, and [`decode`](Wire::decode) returns no command for it.
+    pub fn answer(&mut self) -> &mut Vec<u8> {
+        &mut self.answer
+    }
+
+    /// Begins with this part.
+    pub(crate) fn begin(&mut self, part: u32) {
+        self.part = part;
+        self.more = false;
+        self.answer.clear();
+    }
+
+    /// Which part is next, if there is one.
+    pub(crate) fn next_part(&self) -> Option<u32> {
+        self.more.then_some(self.part + 1)
+    }
+
+    /// What the wire itself has answered.
+    pub(crate) fn answered(&self) -> Option<&[u8]> {
+        (!self.answer.is_empty()).then_some(&self.answer)
+    }
+}
+
+/// Which of the encodings that a wire has for an event: what differs between its connections, such as extensions that
+/// some have asked for, in as few forms as there can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Form(pub u8);
+
+/// How a connection is told something that others are told as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// Like all who are told it in this form: it is encoded once for all of them.
+    Shared(Form),
+    /// In its own words, by [`Wire::tell`].
+    Alone,
+    /// Not at all.
+    Nothing,
 }
 
 /// Why a frame could not be read: the peer's mistake, to be told to the peer.
@@ -96,8 +187,12 @@ fn text(payload: &[u8]) -> Result<&str, WireError> {
 }
 
 /// Appends `names`, separated by commas, also from what was appended before unless they are the `first`.
-fn append_names(names: &[impl AsRef<str>], first: bool, out: &mut Vec<u8>) {
-    for (i, name) in names.iter().enumerate() {
+fn append_names<'a, N: AsRef<str> + 'a>(
+    names: impl IntoIterator<Item = &'a N>,
+    first: bool,
+    out: &mut Vec<u8>,
+) {
+    for (i, name) in names.into_iter().enumerate() {
         if i > 0 || !first {
             out.push(b',');
         }
@@ -106,12 +201,12 @@ fn append_names(names: &[impl AsRef<str>], first: bool, out: &mut Vec<u8>) {
 }
 
 /// Who did something: a name, or what can be none, for the program that the chat is part of.
-fn actor(name: &Option<UserName>) -> &str {
-    name.as_ref().map_or("*", UserName::as_str)
+fn actor(by: &Option<Person>) -> &str {
+    by.as_ref().map_or("*", Person::as_str)
 }
 
 /// Appends `NAME says TEXT`.
-fn append_direct(from: &Option<UserName>, text: &str, out: &mut Vec<u8>) {
+fn append_direct(from: &Option<Person>, text: &str, out: &mut Vec<u8>) {
     append(out, [actor(from), " says ", text]);
 }
 

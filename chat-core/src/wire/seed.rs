@@ -1,7 +1,7 @@
 //! The original protocol, as unframed as it was.
 
-use super::{Wire, WireError, append_direct, append_error, append_names, text};
-use crate::model::{Command, ErrorCode, Event, Verb};
+use super::{Form, Reading, Wire, WireError, append_direct, append_error, append_names, text};
+use crate::model::{Answer, Command, ErrorCode, Event, Verb};
 
 /// The `seed` protocol: exactly what the original chat server spoke.
 ///
@@ -27,7 +27,11 @@ impl Wire for Seed {
         }
     }
 
-    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+    fn decode<'a>(
+        &mut self,
+        payload: &'a [u8],
+        _: &mut Reading,
+    ) -> Result<Option<Command<'a>>, WireError> {
         // A person with a terminal cannot help to send a line end.
         if payload.is_empty() {
             return Ok(None);
@@ -55,13 +59,15 @@ impl Wire for Seed {
         }
     }
 
-    fn encode(event: &Event, out: &mut Vec<u8>) {
-        match event {
-            Event::Ack => out.extend_from_slice(b"ack"),
-            Event::Names { names, first, .. } => append_names(names, *first, out),
-            Event::Direct { from, text } => append_direct(from, text, out),
-            Event::Error {
-                verb: Some(Verb::Register),
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        match answer {
+            Answer::Welcome { .. } | Answer::Granted { .. } => out.extend_from_slice(b"ack"),
+            Answer::Users { users, first, .. } => append_names(users, *first, out),
+            Answer::Refused { asked, rule } if asked.verb == Verb::Register => {
+                append_error(rule.code(), &rule.to_string(), out);
+            }
+            Answer::Error {
+                verb: Verb::Register,
                 code,
                 explanation,
             } => append_error(*code, explanation, out),
@@ -69,15 +75,24 @@ impl Wire for Seed {
             _ => {}
         }
     }
+
+    fn encode(event: &Event, _: Form, out: &mut Vec<u8>) {
+        // It has no words for anything else.
+        if let Event::Direct { from, text } = event {
+            append_direct(from, text, out);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{error::HubError, model::Asked};
 
     fn decode(read: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
         let mut wire = Seed;
-        wire.decode(wire.payload(read)).map_err(|error| error.code)
+        wire.decode(wire.payload(read), &mut Reading::default())
+            .map_err(|error| error.code)
     }
 
     #[test]
@@ -102,7 +117,9 @@ mod tests {
 
     #[test]
     fn a_register_that_cannot_be_read_is_still_a_register() {
-        let error = Seed.decode(b"register,\xff").unwrap_err();
+        let error = Seed
+            .decode(b"register,\xff", &mut Reading::default())
+            .unwrap_err();
         assert_eq!(error.verb, Verb::Register);
     }
 
@@ -115,19 +132,39 @@ mod tests {
 
     #[test]
     fn only_a_refused_register_is_told() {
-        let error = |verb| Event::Error {
+        let error = |verb| Answer::Error {
             verb,
-            code: ErrorCode::NameTaken,
-            explanation: "somebody has it".into(),
+            code: ErrorCode::Denied,
+            explanation: "not for you".into(),
+        };
+        let refused = |verb| Answer::Refused {
+            asked: Asked {
+                verb,
+                room: None,
+                name: Some("ada"),
+            },
+            rule: HubError::NameTaken,
         };
         let mut out = Vec::new();
-        Seed::encode(&error(Some(Verb::Chat)), &mut out);
-        Seed::encode(&error(None), &mut out);
-        Seed::encode(&Event::Bye, &mut out);
+        for answer in [error(Verb::Chat), refused(Verb::Chat), Answer::Pong] {
+            Seed.answer(&answer, &mut out);
+        }
+        let ends = [Event::error(ErrorCode::Full, "no room"), Event::Bye];
+        for event in ends {
+            Seed::encode(&event, Form::default(), &mut out);
+        }
         assert_eq!(out, b"");
-        Seed::encode(&error(Some(Verb::Register)), &mut out);
-        Seed::encode(&Event::Ack, &mut out);
-        assert_eq!(out, b"error,name-taken,somebody has itack");
+        let name = "ada".parse().unwrap();
+        for answer in [
+            error(Verb::Register),
+            refused(Verb::Register),
+            Answer::Welcome { name },
+        ] {
+            Seed.answer(&answer, &mut out);
+            out.push(b'|');
+        }
+        let said = "error,denied,not for you|error,name-taken,somebody else has that name|ack|";
+        assert_eq!(out, said.as_bytes());
     }
 
     #[test]
@@ -147,22 +184,23 @@ mod tests {
                 text: "hi".into(),
             },
             Event::Sent {
-                to: ada(),
+                to: ada().into(),
                 text: "hi".into(),
-            },
-            Event::Rooms {
-                rooms: vec![room()],
-                first: true,
-                last: true,
             },
             Event::Missed { count: 1 },
         ] {
-            Seed::encode(&event, &mut out);
+            Seed::encode(&event, Form::default(), &mut out);
         }
+        let rooms = Answer::Rooms {
+            rooms: vec![room()],
+            first: true,
+            last: true,
+        };
+        Seed.answer(&rooms, &mut out);
         assert_eq!(out, b"");
         for from in [Some(ada()), None] {
             let text = "hi".into();
-            Seed::encode(&Event::Direct { from, text }, &mut out);
+            Seed::encode(&Event::Direct { from, text }, Form::default(), &mut out);
         }
         assert_eq!(out, b"ada says hi* says hi");
     }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use chinwag_core::{
-    Addr, Command, Event, Hub, Listener, Runtime, Server, ServerError, Timeouts,
-    wire::{Line, Wire, WireError},
+    Addr, Answer, Command, Event, Hub, Listener, Runtime, Server, ServerError, Timeouts,
+    wire::{Form, Line, Reading, Wire, WireError},
 };
 use futures::{StreamExt, channel::oneshot, stream::FuturesUnordered};
 
@@ -149,13 +149,21 @@ impl Wire for Fragile {
         Line::default().frame_end(input)
     }
 
-    fn decode<'a>(&mut self, payload: &'a [u8]) -> Result<Option<Command<'a>>, WireError> {
+    fn decode<'a>(
+        &mut self,
+        payload: &'a [u8],
+        reading: &mut Reading,
+    ) -> Result<Option<Command<'a>>, WireError> {
         assert_ne!(payload, b"break", "on purpose");
-        Line::default().decode(payload)
+        Line::default().decode(payload, reading)
     }
 
-    fn encode(event: &Event, out: &mut Vec<u8>) {
-        Line::encode(event, out);
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        Line::default().answer(answer, out);
+    }
+
+    fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {
+        Line::encode(event, form, out);
     }
 }
 

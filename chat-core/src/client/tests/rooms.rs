@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    model::{Event, Role},
-    wire::{Line, Wire, an_event},
+    model::{Answer, Event, Role},
+    wire::{Form, Line, Wire, an_answer, an_event},
 };
 
 /// What `ask` sends, and what comes of it if the server replies `reply`.
@@ -491,30 +491,48 @@ fn nothing_can_be_injected_into_the_new_ones() {
 }
 
 proptest! {
-    /// Whatever the server encodes, the client knows, and takes for nothing else.
+    /// Whatever the server encodes, the client knows, and takes for nothing else, even where a list is due, which may
+    /// hold any names.
     #[test]
     fn whatever_a_server_says_is_understood(event in an_event()) {
         let mut line = Vec::new();
-        Line::encode(&event, &mut line);
+        Line::encode(&event, Form::default(), &mut line);
         let (far, client) = connect();
         let mut inbox = client.incoming();
-        match &event {
-            Event::Names { names, first: true, .. } => {
+        let _list = Task::waiting(client.members("#r"));
+        far.say(&line);
+        let got = drain(&mut inbox);
+        if let Event::Error { .. } = event {
+            prop_assert!(got.is_empty());
+        } else {
+            prop_assert_eq!(got.len(), 1);
+            let is_unknown = matches!(got[0], Received::Unknown { .. });
+            prop_assert!(!is_unknown);
+        }
+    }
+
+    #[test]
+    fn whatever_a_server_answers_is_understood(answer in an_answer()) {
+        let mut line = Vec::new();
+        Line::default().answer(&answer, &mut line);
+        let (far, client) = connect();
+        match &answer {
+            Answer::Members { members, first: true, .. } => {
                 let list = Task::waiting(client.members("#r"));
                 far.say(&line);
-                prop_assert_eq!(list.finish().unwrap(), own(&[names[0].as_str()]));
+                prop_assert_eq!(list.finish().unwrap(), own(&[members[0].0.as_str()]));
             }
-            Event::Rooms { rooms, first: true, .. } => {
+            Answer::Rooms { rooms, first: true, .. } => {
                 let list = Task::waiting(client.rooms());
                 far.say(&line);
                 prop_assert_eq!(list.finish().unwrap(), own(&[rooms[0].as_str()]));
             }
-            Event::TopicIs { text, .. } => {
+            Answer::Topic { text, .. } => {
                 let topic = Task::waiting(client.topic("#r"));
                 far.say(&line);
                 prop_assert_eq!(&*topic.finish().unwrap(), &**text);
             }
-            Event::Whois(user) => {
+            Answer::Whois(user) => {
                 let whois = Task::waiting(client.whois("bob"));
                 far.say(&line);
                 let read = whois.finish().unwrap();
@@ -523,20 +541,14 @@ proptest! {
                 prop_assert_eq!(read.rooms.len(), user.rooms.len());
                 prop_assert_eq!(read.away.as_deref(), user.away.as_deref());
             }
-            Event::Names { .. } | Event::Rooms { .. } => {}
-            event => {
-                // Even where a list is due, which may hold any names.
-                let _list = Task::waiting(client.members("#r"));
+            Answer::Error { .. } => {
+                let list = Task::waiting(client.members("#r"));
                 far.say(&line);
-                let got = drain(&mut inbox);
-                if let Event::Error { .. } = event {
-                    prop_assert!(got.is_empty());
-                } else {
-                    prop_assert_eq!(got.len(), 1);
-                    let is_unknown = matches!(got[0], Received::Unknown { .. });
-                    prop_assert!(!is_unknown);
-                }
+                let is_refused = matches!(list.finish(), Err(ClientError::Refused { .. }));
+                prop_assert!(is_refused);
             }
+            // Where it is a list, its rest.
+            _ => {}
         }
     }
 

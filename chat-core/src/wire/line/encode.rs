@@ -4,28 +4,15 @@ use super::{
     super::{actor, append, append_direct, append_error, append_names},
     VERBS,
 };
-use crate::model::{ErrorCode, Event, Verb, Whois};
+use crate::model::{Answer, ErrorCode, Event, Verb, Whois};
 
-/// Appends the line that tells `event`, or a part of it if it is a part of a list.
+/// Appends the line that tells `event`.
 pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
     match event {
         Event::Said {
             room, from, text, ..
         } => append(out, [room.as_str(), " ", actor(from), " says ", text]),
         Event::Direct { from, text } => append_direct(from, text, out),
-        Event::Ack => append(out, ["ack"]),
-        Event::Names { names, first, last } => {
-            append_names(names, *first, out);
-            if !last {
-                return;
-            }
-        }
-        Event::Rooms { rooms, first, last } => {
-            append_names(rooms, *first, out);
-            if !last {
-                return;
-            }
-        }
         Event::Sent { to, text } => append(out, ["* to ", to.as_str(), " says ", text]),
         Event::Joined { room, name } => {
             append(out, [room.as_str(), " ", name.as_str(), " joined"]);
@@ -50,7 +37,6 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
         Event::Topic { room, by, text } => {
             append(out, [room.as_str(), " ", actor(by), " topic ", text]);
         }
-        Event::TopicIs { room, text } => append(out, ["topic,", room.as_str(), ",", text]),
         Event::Role {
             room,
             name,
@@ -85,20 +71,51 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
             Some(text) => append(out, [name.as_str(), " is away ", text]),
             None => append(out, [name.as_str(), " is back"]),
         },
-        Event::Whois(about) => whois(about, out),
         // Told from a list by its spaces.
         Event::Missed { count } => {
             append(out, ["missed,", &count.to_string(), ",not read in time"]);
         }
-        Event::Pong => append(out, ["pong"]),
         Event::Bye => append(out, ["bye"]),
-        Event::Error {
+        Event::Error { code, explanation } => append_error(*code, explanation, out),
+    }
+    out.push(b'\n');
+}
+
+/// Appends the line that answers, or a part of it if it is a part of a list.
+pub(super) fn answer(answer: &Answer<'_>, out: &mut Vec<u8>) {
+    let mut is_whole = true;
+    match answer {
+        Answer::Welcome { .. } | Answer::Granted { .. } => append(out, ["ack"]),
+        Answer::Users { users, first, last } => {
+            append_names(users, *first, out);
+            is_whole = *last;
+        }
+        Answer::Members {
+            members,
+            first,
+            last,
+            ..
+        } => {
+            append_names(members.iter().map(|(member, _)| member), *first, out);
+            is_whole = *last;
+        }
+        Answer::Rooms { rooms, first, last } => {
+            append_names(rooms, *first, out);
+            is_whole = *last;
+        }
+        Answer::Topic { room, text } => append(out, ["topic,", room.as_str(), ",", text]),
+        Answer::Whois(about) => whois(about, out),
+        Answer::Pong => append(out, ["pong"]),
+        Answer::Refused { rule, .. } => append_error(rule.code(), &rule.to_string(), out),
+        Answer::Error {
             verb,
             code,
             explanation,
         } => error(*verb, *code, explanation, out),
     }
-    out.push(b'\n');
+    if is_whole {
+        out.push(b'\n');
+    }
 }
 
 fn whois(about: &Whois, out: &mut Vec<u8>) {
@@ -127,8 +144,8 @@ fn whois(about: &Whois, out: &mut Vec<u8>) {
 
 /// Whoever asks for too much may have asked for anything, and must know what of it was refused: that is
 /// said before the explanation. Every other refusal tells from its code.
-fn error(verb: Option<Verb>, code: ErrorCode, explanation: &str, out: &mut Vec<u8>) {
-    let known = VERBS.iter().find(|(_, known)| Some(*known) == verb);
+fn error(verb: Verb, code: ErrorCode, explanation: &str, out: &mut Vec<u8>) {
+    let known = VERBS.iter().find(|(_, known)| *known == verb);
     match known {
         Some((name, _)) if code == ErrorCode::RateLimited => {
             append_error(code, &format!("{name}: {explanation}"), out);

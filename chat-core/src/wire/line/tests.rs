@@ -1,22 +1,32 @@
 use std::time::Duration;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestCaseError};
 
 use super::*;
-use crate::model::{QuitReason, Role, RoomName, UserName, Whois};
+use crate::{
+    error::HubError,
+    model::{Asked, Person, QuitReason, Role, RoomName, Whois},
+};
 
 fn decode(line: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
     let mut wire = Line;
-    wire.decode(wire.payload(line)).map_err(|error| error.code)
+    wire.decode(wire.payload(line), &mut Reading::default())
+        .map_err(|error| error.code)
 }
 
 fn encode(event: Event) -> String {
     let mut out = Vec::new();
-    Line::encode(&event, &mut out);
+    Line::encode(&event, Form::default(), &mut out);
     String::from_utf8(out).unwrap()
 }
 
-fn name(name: &str) -> UserName {
+fn answer(answer: Answer<'_>) -> String {
+    let mut out = Vec::new();
+    Line.answer(&answer, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn name(name: &str) -> Person {
     name.parse().unwrap()
 }
 
@@ -176,69 +186,91 @@ fn wrong_fields_are_told_with_the_right_form() {
         (Verb::Quit, &["quit,now"]),
     ] {
         for line in lines {
-            let error = Line.decode(line.as_bytes()).unwrap_err();
+            let error = Line
+                .decode(line.as_bytes(), &mut Reading::default())
+                .unwrap_err();
             assert_eq!((error.verb, error.code), (verb, ErrorCode::BadArguments));
             let word = line.split(',').next().unwrap();
             assert!(error.explanation.contains(word), "{}", error.explanation);
             assert_eq!(Line.verb(format!("{line}\n").as_bytes()), verb);
         }
     }
-    let kick = Line.decode(b"kick,#r").unwrap_err();
+    let kick = Line
+        .decode(b"kick,#r", &mut Reading::default())
+        .unwrap_err();
     let form = "it is kick,#ROOM,NAME or kick,#ROOM,NAME,REASON";
     assert_eq!(kick.explanation, form);
 }
 
 #[test]
 fn help_is_one_short_line() {
-    let error = Line.decode(b"help").unwrap_err();
+    let error = Line.decode(b"help", &mut Reading::default()).unwrap_err();
     assert!(error.explanation.len() < 100, "{}", error.explanation);
     assert_eq!(error.verb, Verb::Unknown);
 }
 
 #[test]
 fn every_reply() {
-    assert_eq!(encode(Event::Ack), "ack\n");
-    assert_eq!(encode(Event::Pong), "pong\n");
-    assert_eq!(encode(Event::Bye), "bye\n");
-    let names = |names: &[&str], first, last| Event::Names {
-        names: names.iter().copied().map(name).collect(),
+    let joined = Event::Joined {
+        room: room("#r"),
+        name: name("ada"),
+    };
+    for event in [None, Some(joined)] {
+        let verb = Verb::Join;
+        assert_eq!(answer(Answer::Granted { verb, event }), "ack\n");
+    }
+    assert_eq!(answer(Answer::Welcome { name: name("ada") }), "ack\n");
+    assert_eq!(answer(Answer::Pong), "pong\n");
+    let users = |users: &[&str], first, last| Answer::Users {
+        users: users.iter().copied().map(name).collect(),
         first,
         last,
     };
-    assert_eq!(encode(names(&[], true, true)), "\n");
-    assert_eq!(encode(names(&["b", "a"], true, true)), "b,a\n");
-    assert_eq!(encode(names(&["b", "a"], true, false)), "b,a");
-    assert_eq!(encode(names(&["c"], false, true)), ",c\n");
-    let rooms = |rooms: &[&str], first, last| Event::Rooms {
+    assert_eq!(answer(users(&[], true, true)), "\n");
+    assert_eq!(answer(users(&["b", "a"], true, true)), "b,a\n");
+    assert_eq!(answer(users(&["b", "a"], true, false)), "b,a");
+    assert_eq!(answer(users(&["c"], false, true)), ",c\n");
+    let members = |members: &[&str], first, last| Answer::Members {
+        room: room("#r"),
+        members: members
+            .iter()
+            .map(|member| (name(member), Role::Member))
+            .collect(),
+        first,
+        last,
+    };
+    assert_eq!(answer(members(&["b", "a"], true, false)), "b,a");
+    assert_eq!(answer(members(&["c"], false, true)), ",c\n");
+    let rooms = |rooms: &[&str], first, last| Answer::Rooms {
         rooms: rooms.iter().copied().map(room).collect(),
         first,
         last,
     };
-    assert_eq!(encode(rooms(&[], true, true)), "\n");
-    assert_eq!(encode(rooms(&["#b", "#a"], true, false)), "#b,#a");
-    assert_eq!(encode(rooms(&["#c"], false, true)), ",#c\n");
-    assert_eq!(encode(rooms(&[], false, true)), "\n");
-    let topic = |text: &str| Event::TopicIs {
+    assert_eq!(answer(rooms(&[], true, true)), "\n");
+    assert_eq!(answer(rooms(&["#b", "#a"], true, false)), "#b,#a");
+    assert_eq!(answer(rooms(&["#c"], false, true)), ",#c\n");
+    assert_eq!(answer(rooms(&[], false, true)), "\n");
+    let topic = |text: &str| Answer::Topic {
         room: room("#r"),
         text: text.into(),
     };
-    assert_eq!(encode(topic("a, b")), "topic,#r,a, b\n");
-    assert_eq!(encode(topic("")), "topic,#r,\n");
+    assert_eq!(answer(topic("a, b")), "topic,#r,a, b\n");
+    assert_eq!(answer(topic("")), "topic,#r,\n");
     let whois = |rooms: &[&str], away: Option<&str>| {
-        Event::Whois(Box::new(Whois {
+        Answer::Whois(Whois {
             name: name("ada"),
             connected: Duration::from_millis(61_999),
             idle: Duration::from_millis(999),
             rooms: rooms.iter().copied().map(room).collect(),
             away: away.map(Into::into),
-        }))
+        })
     };
     assert_eq!(
-        encode(whois(&[], None)),
+        answer(whois(&[], None)),
         "whois,ada,connected=61,idle=0,rooms=\n"
     );
     assert_eq!(
-        encode(whois(&["#a", "#b"], Some("tea, then"))),
+        answer(whois(&["#a", "#b"], Some("tea, then"))),
         "whois,ada,connected=61,idle=0,rooms=#a #b,away=tea, then\n"
     );
 }
@@ -270,7 +302,7 @@ fn every_event() {
         text: "hi".into(),
     };
     let sent = Event::Sent {
-        to: name("bob"),
+        to: name("bob").into(),
         text: "hi".into(),
     };
     let joined = Event::Joined {
@@ -338,6 +370,7 @@ fn every_event() {
         (away(Some("")), "bob is away "),
         (away(None), "bob is back"),
         (Event::Missed { count: 12 }, "missed,12,not read in time"),
+        (Event::Bye, "bye"),
     ] {
         assert_eq!(encode(event), format!("{line}\n"));
     }
@@ -345,32 +378,48 @@ fn every_event() {
 
 #[test]
 fn errors() {
-    let error = |verb, code, explanation: &str| encode(Event::error(verb, code, explanation));
+    let error = |verb, code, explanation: &str| {
+        let explanation = explanation.into();
+        answer(Answer::Error {
+            verb,
+            code,
+            explanation,
+        })
+    };
     use ErrorCode::*;
+    let last = |code, explanation: &str| encode(Event::error(code, explanation));
+    assert_eq!(last(Full, "no more room"), "error,full,no more room\n");
     assert_eq!(
-        error(None, Full, "no more room"),
-        "error,full,no more room\n"
+        last(RateLimited, "too fast"),
+        "error,rate-limited,too fast\n"
     );
     assert_eq!(
-        error(Some(Verb::Say), NotAMember, "join it first"),
+        error(Verb::Say, NotAMember, "join it first"),
         "error,not-a-member,join it first\n"
     );
     // Whatever the program gives as a reason, an error has a space.
     assert_eq!(
-        error(Some(Verb::Join), Denied, "no"),
+        error(Verb::Join, Denied, "no"),
         "error,denied,refused: no\n"
     );
     assert_eq!(
-        error(Some(Verb::InviteOnly), RateLimited, "wait 2 s"),
+        error(Verb::InviteOnly, RateLimited, "wait 2 s"),
         "error,rate-limited,invite-only: wait 2 s\n"
     );
     assert_eq!(
-        error(Some(Verb::Unknown), RateLimited, "wait 2 s"),
+        error(Verb::Unknown, RateLimited, "wait 2 s"),
         "error,rate-limited,wait 2 s\n"
     );
+    let asked = Asked {
+        verb: Verb::Kick,
+        room: Some("#r"),
+        name: Some("bob"),
+    };
+    let rule = HubError::NeedsRole(Role::Moderator);
     assert_eq!(
-        error(None, RateLimited, "wait 2 s"),
-        "error,rate-limited,wait 2 s\n"
+        answer(Answer::Refused { asked, rule }),
+        "error,needs-role,only moderators and owners may do that
+"
     );
 }
 
@@ -379,7 +428,7 @@ fn a_text() -> impl Strategy<Value = String> {
     prop_oneof!["[^\r\n\0]{0,40}", "[a-z ,#*]{0,40}"]
 }
 
-fn a_name() -> impl Strategy<Value = UserName> {
+fn a_name() -> impl Strategy<Value = Person> {
     "[a-zA-Zł0-9][a-z0-9_.-]{0,31}".prop_map(|text| text.parse().unwrap())
 }
 
@@ -388,14 +437,17 @@ fn a_room() -> impl Strategy<Value = RoomName> {
 }
 
 pub(crate) fn an_event() -> impl Strategy<Value = Event> {
-    let words = (a_text(), proptest::option::of(a_text()), 0u64..100, 0..19);
+    let words = (a_text(), proptest::option::of(a_text()), 0u64..100, 0..15);
     let by = proptest::option::of(a_name());
     (a_room(), a_name(), by, words).prop_map(|(room, name, by, (text, why, n, kind))| {
         let (text, why) = (text.into(), why.map(Into::into));
         let on = n % 2 == 0;
         match kind {
             0 => Event::Direct { from: by, text },
-            1 => Event::Sent { to: name, text },
+            1 => Event::Sent {
+                to: name.into(),
+                text,
+            },
             2 => Event::Said {
                 room,
                 seq: n,
@@ -412,43 +464,66 @@ pub(crate) fn an_event() -> impl Strategy<Value = Event> {
                 reason: why,
             },
             6 => Event::Topic { room, by, text },
-            7 => Event::TopicIs { room, text },
-            8 => Event::Role {
+            7 => Event::Role {
                 room,
                 name,
                 role: Role::Owner,
                 by,
             },
-            9 => Event::InviteOnly { room, on, by },
-            10 => Event::Invited { room, name, by },
-            11 => Event::Renamed {
+            8 => Event::InviteOnly { room, on, by },
+            9 => Event::Invited { room, name, by },
+            10 => Event::Renamed {
                 old: name.clone(),
                 new: by.unwrap_or(name),
             },
-            12 => Event::Quit {
+            11 => Event::Quit {
                 name,
                 reason: QuitReason::Slow,
             },
-            13 => Event::Away { name, text: why },
-            14 => Event::Missed { count: n },
-            15 => Event::error(None, ErrorCode::Denied, &*text),
-            16 => Event::Names {
-                names: vec![name],
-                first: on,
-                last: true,
+            12 => Event::Away { name, text: why },
+            13 => Event::Missed { count: n },
+            _ => Event::error(ErrorCode::Denied, &*text),
+        }
+    })
+}
+
+pub(crate) fn an_answer() -> impl Strategy<Value = Answer<'static>> {
+    let words = (a_text(), proptest::option::of(a_text()), 0u64..100, 0..6);
+    (a_room(), a_name(), words).prop_map(|(room, name, (text, why, n, kind))| {
+        let (first, last) = (n % 2 == 0, true);
+        match kind {
+            0 => Answer::Error {
+                verb: Verb::Unknown,
+                code: ErrorCode::Denied,
+                explanation: text.into(),
             },
-            17 => Event::Rooms {
+            1 => Answer::Users {
+                users: vec![name],
+                first,
+                last,
+            },
+            2 => Answer::Members {
+                room,
+                members: vec![(name, Role::Member)],
+                first,
+                last,
+            },
+            3 => Answer::Rooms {
                 rooms: vec![room],
-                first: on,
-                last: true,
+                first,
+                last,
             },
-            _ => Event::Whois(Box::new(Whois {
+            4 => Answer::Topic {
+                room,
+                text: text.into(),
+            },
+            _ => Answer::Whois(Whois {
                 name,
                 connected: Duration::from_secs(n),
                 idle: Duration::ZERO,
                 rooms: vec![room; n as usize % 3],
-                away: why,
-            })),
+                away: why.map(Into::into),
+            }),
         }
     })
 }
@@ -492,17 +567,27 @@ proptest! {
     /// And by its first word, an event is told from a list.
     #[test]
     fn an_event_is_one_line(event in an_event()) {
-        let is_reply = matches!(
-            event,
-            Event::Names { .. } | Event::Rooms { .. } | Event::TopicIs { .. } | Event::Whois(_)
-        );
         // These have commas in their first word, and are told by the space behind it.
         let is_error = matches!(event, Event::Error { .. } | Event::Missed { .. });
         let line = encode(event);
-        prop_assert_eq!(line.matches(['\n', '\r', '\0']).count(), 1);
-        prop_assert!(line.ends_with('\n'));
-        let is_event = line.split_once(' ').is_some_and(|(word, _)| !word.contains(','));
-        prop_assert_eq!(is_event, !is_reply && !is_error, "{}", line);
-        prop_assert!(!is_error || line.contains(' '), "{}", line);
+        is_one_line(&line, !is_error, is_error)?;
     }
+
+    #[test]
+    fn an_answer_is_one_line(given in an_answer()) {
+        let is_error = given.error().is_some();
+        let line = answer(given);
+        is_one_line(&line, false, is_error)?;
+    }
+}
+
+fn is_one_line(line: &str, is_event: bool, is_error: bool) -> Result<(), TestCaseError> {
+    prop_assert_eq!(line.matches(['\n', '\r', '\0']).count(), 1);
+    prop_assert!(line.ends_with('\n'));
+    let seems = line
+        .split_once(' ')
+        .is_some_and(|(word, _)| !word.contains(','));
+    prop_assert_eq!(seems, is_event, "{}", line);
+    prop_assert!(!is_error || line.contains(' '), "{}", line);
+    Ok(())
 }

@@ -1,0 +1,115 @@
+//! What a connection is answered.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use super::{Asked, ErrorCode, Event, Person, Role, RoomName, Verb};
+use crate::error::HubError;
+
+/// What a connection is answered to a request, which nobody else is told.
+///
+/// A message in a room and a direct message have no answer, unless they are refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer<'a> {
+    /// The connection has its first name, and is a part of the chat.
+    Welcome {
+        /// Who it is for the others.
+        name: Person,
+    },
+    /// The request was granted.
+    Granted {
+        /// What was asked for.
+        verb: Verb,
+        /// What others are told of it, if this connection is not. `None` also if all is as it was before.
+        event: Option<Event>,
+    },
+    /// A part of the list of everyone who has a name, in the order in which they registered.
+    ///
+    /// A long list comes in several parts, with nothing between them, as fast as the peer reads.
+    Users {
+        /// The users; none only if there is none at all, or at the end.
+        users: Vec<Person>,
+        /// The list begins here.
+        first: bool,
+        /// The list ends here.
+        last: bool,
+    },
+    /// A part of the list of the members of a room, in the order in which they joined. In parts like
+    /// [`Users`](Self::Users).
+    Members {
+        /// Which room.
+        room: RoomName,
+        /// The members; none only if there is none at all, or at the end.
+        members: Vec<(Person, Role)>,
+        /// The list begins here.
+        first: bool,
+        /// The list ends here.
+        last: bool,
+    },
+    /// A part of the list of all rooms, in the order in which they were made. In parts like [`Users`](Self::Users).
+    Rooms {
+        /// The rooms; none only if there is none at all, or at the end.
+        rooms: Vec<RoomName>,
+        /// The list begins here.
+        first: bool,
+        /// The list ends here.
+        last: bool,
+    },
+    /// What the topic of a room is.
+    Topic {
+        /// Which room.
+        room: RoomName,
+        /// What it is; empty for none.
+        text: Arc<str>,
+    },
+    /// Who somebody is.
+    Whois(Whois),
+    /// The answer to a ping.
+    Pong,
+    /// The request was refused, because of a rule of the chat.
+    Refused {
+        /// What was asked for.
+        asked: Asked<'a>,
+        /// Which rule it was.
+        rule: HubError,
+    },
+    /// The request was refused for another reason: it could not be read, it came too early, or the program does not
+    /// allow it.
+    Error {
+        /// What was asked for.
+        verb: Verb,
+        /// Which reason it was; stable, for programs.
+        code: ErrorCode,
+        /// What happened, for people: not empty, without a line end.
+        explanation: Cow<'a, str>,
+    },
+}
+
+/// What there is to know about a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Whois {
+    /// Who it is.
+    pub name: Person,
+    /// For how long they have been here.
+    pub connected: Duration,
+    /// For how long they have not asked for anything.
+    pub idle: Duration,
+    /// The rooms that they have in common with who asks.
+    pub rooms: Vec<RoomName>,
+    /// Why they are away, if they are.
+    pub away: Option<Arc<str>>,
+}
+
+impl Answer<'_> {
+    /// Why the request was refused, if it was, as a wire says it that has words for codes.
+    pub fn error(&self) -> Option<(ErrorCode, Cow<'_, str>)> {
+        match self {
+            Self::Refused { rule, .. } => Some((rule.code(), rule.to_string().into())),
+            Self::Error {
+                code, explanation, ..
+            } => Some((*code, (&**explanation).into())),
+            _ => None,
+        }
+    }
+}
