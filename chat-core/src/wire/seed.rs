@@ -1,7 +1,7 @@
 //! The original protocol, as unframed as it was.
 
 use super::{Form, Reading, Wire, WireError, append_direct, append_error, append_names, text};
-use crate::model::{Answer, Command, ErrorCode, Event, Verb};
+use crate::model::{Answer, Command, ErrorCode, Event, Style, Verb};
 
 /// The `seed` protocol: exactly what the original chat server spoke.
 ///
@@ -50,6 +50,7 @@ impl Wire for Seed {
             "chat" => Ok(Some(Command::Chat {
                 to: field,
                 text: "hi",
+                style: Style::default(),
             })),
             _ => Err(WireError::new(
                 Verb::Unknown,
