@@ -113,7 +113,9 @@ impl HubError {
             Self::BadKey => ErrorCode::BadKey,
             Self::BadMask(_) => ErrorCode::BadArguments,
             Self::NotOperator => ErrorCode::Denied,
-            Self::Moderated | Self::NeedsRole(_) | Self::NotOutranked(_) | Self::LastOwner => ErrorCode::NeedsRole,
+            Self::Moderated | Self::NeedsRole(_) | Self::NotOutranked(_) | Self::LastOwner => {
+                ErrorCode::NeedsRole
+            }
             Self::RoomFull(_)
             | Self::TooManyRooms(_)
             | Self::TooManyRoomsInAll(_)
@@ -131,6 +133,7 @@ fn those_who_may(role: Role) -> &'static str {
     match role {
         Role::Owner => "owners",
         Role::Moderator => "moderators and owners",
+        Role::Voiced => "those who are let talk, moderators and owners",
         Role::Member => "members",
     }
 }

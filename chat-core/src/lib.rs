@@ -93,8 +93,8 @@ pub use error::{HubError, ServerError};
 pub use hub::{Hub, HubBuilder, LocalUser, LocalUserBuilder, RoomHandle, Stats, WeakHub};
 pub use model::{
     Answer, Asked, Command, Credentials, Entrance, ErrorCode, Event, Kind, Mask, MaskEntry,
-    MaskError, MaskList, MessageId, NameError, OwnedSecret, Past, Person, Profile, QuitReason, Role,
-    RoleChange, RoomInfo, RoomName, RoomSetting, RoomSettings, Secret, Stamp, Style, Topic,
+    MaskError, MaskList, MessageId, NameError, OwnedSecret, Past, Person, Profile, QuitReason,
+    Role, RoleChange, RoomInfo, RoomName, RoomSetting, RoomSettings, Secret, Stamp, Style, Topic,
     UnknownRole, UserName, Verb, Whois, wildcard_matches,
 };
 pub use net::{Addr, Incoming, Listener};

@@ -1,6 +1,6 @@
 //! What an act leaves to be done once no lock is held.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use super::{
     burst::Burst,
@@ -12,8 +12,10 @@ use crate::connections::ServerId;
 /// Tasks to be woken, and mailboxes that are fuller than they should be.
 ///
 /// No task is forgotten, also when the one that has to wake them panics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Effects {
+    /// What time it is, for those who read it on a calendar.
+    pub(crate) at: SystemTime,
     wakes: Vec<Sleeper>,
     /// Tasks that sleep, and in whose mailboxes there is something now.
     due: Vec<Sleeper>,
@@ -26,10 +28,29 @@ pub(crate) struct Effects {
     own: Option<Arc<Mailbox>>,
 }
 
+impl Default for Effects {
+    /// At no particular time.
+    fn default() -> Self {
+        Self::at(SystemTime::UNIX_EPOCH)
+    }
+}
+
 impl Effects {
+    /// Of an act at that time.
+    pub(crate) fn at(at: SystemTime) -> Self {
+        Self {
+            at,
+            wakes: Vec::new(),
+            due: Vec::new(),
+            burst: Burst::default(),
+            behind: Vec::new(),
+            own: None,
+        }
+    }
+
     /// For an in-process user.
-    pub(crate) fn of(own: &Arc<Mailbox>) -> Self {
-        let mut effects = Self::default();
+    pub(crate) fn of(own: &Arc<Mailbox>, at: SystemTime) -> Self {
+        let mut effects = Self::at(at);
         effects.own = Some(own.clone());
         effects
     }

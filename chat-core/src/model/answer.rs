@@ -25,6 +25,8 @@ pub enum Answer<'a> {
         name: Person,
         /// The rooms that the user is in already, on another connection.
         rooms: Vec<RoomName>,
+        /// The number of the connection, as [`MessageId::connection`](super::MessageId::connection) has it.
+        connection: u32,
         /// What there may be here.
         limits: Limits,
     },

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::{MaskList, RoomSetting};
+
 /// A request, as a [`Wire`](crate::wire::Wire) read it: well formed, but not yet checked.
 ///
 /// It borrows from the bytes that it was read from, unless what it asks for came in several frames. Names are still

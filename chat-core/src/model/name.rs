@@ -104,11 +104,7 @@ impl FromStr for RoomName {
 /// What names of users have had since there is IRC, also as their first character.
 const USUAL_ON_IRC: &str = "_[]{}\\|^`";
 
-fn check(
-    text: &str,
-    max_chars: usize,
-    is_letter: impl Fn(char) -> bool,
-) -> Result<(), NameError> {
+fn check(text: &str, max_chars: usize, is_letter: impl Fn(char) -> bool) -> Result<(), NameError> {
     let mut count = 0;
     for c in text.chars() {
         match c {

@@ -15,7 +15,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::{
     conversation::{Conversation, End, Flow, HIGH_WATER, Phase},
     hook::Asking,
-    machine::Machine,
+    machine::{Machine, Overdue},
     scratch::{READ, Scratch},
     task::Task,
 };
@@ -89,7 +89,7 @@ where
         let hub = seat.hub();
         Self {
             io,
-            machine: Machine::new(&hub.limits, &hub.timeouts, now),
+            machine: Machine::new(&hub.limits, &hub.timeouts, &wire, now),
             talk: Conversation::new(wire, seat, peer, now),
             unread: Vec::new(),
             peer_done: false,
@@ -315,6 +315,7 @@ where
         let talk = &mut self.talk;
         talk.let_go();
         if talk.waits_for_program() {
+            scratch.effects.at = talk.hub().system_time();
             talk.poll_pending(cx, rt.now(), &mut scratch.items, &mut scratch.effects);
         }
         talk.list();
@@ -460,6 +461,8 @@ where
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) {
+        effects.at = self.talk.hub().system_time();
+        reading.set_now(effects.at);
         self.talk.seat.touch(now);
         self.handle_frames(input, now, reading, items, effects);
         self.talk.publish(now, items, effects);
@@ -484,11 +487,8 @@ where
             let (frame, after) = rest.split_at(fed.used);
             rest = after;
             loop {
-                let answer = reading.answered();
-                let charged = self
-                    .talk
-                    .charge(&fed, answer.is_some(), now, items, effects);
-                if let Some(answer) = answer
+                let charged = self.talk.charge(&fed, reading, now, items, effects);
+                if let Some(answer) = reading.answered()
                     && charged
                 {
                     self.talk.answer(answer, now, items, effects);
@@ -566,8 +566,10 @@ where
             Phase::Open => {
                 self.talk.tick(now);
                 let has_name = self.talk.seat.name().is_some();
-                if let Some(what) = self.machine.expired(now, has_name) {
-                    self.end(End::TimedOut(what), now);
+                match self.machine.overdue(now, has_name) {
+                    Some(Overdue::Over(what)) => self.end(End::TimedOut(what), now),
+                    Some(Overdue::Probe) => self.talk.probe(),
+                    None => {}
                 }
                 false
             }

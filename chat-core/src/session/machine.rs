@@ -9,14 +9,14 @@ use crate::{
     config::{Limits, Timeouts},
     model::{Command, ErrorCode, Verb},
     rt::deadline_after,
-    wire::{Reading, Wire, WireError},
+    wire::{KeepAlive, Reading, Wire, WireError},
 };
 
 /// Cuts a connection's bytes into frames, reads them, and keeps its deadlines.
 ///
 /// The contract: [`feed`](Self::feed) it what was read, piece by piece, until all is used; do each
 /// [`Action`] before feeding on, and ask for the [`next_part`](Self::next_part) of a frame that [`has_more`](Self::has_more). Tell it what it cannot know: when bytes came ([`heard`](Self::heard)), and
-/// whether there is a name. When [`deadline`](Self::deadline) has passed, ask [`expired`](Self::expired).
+/// whether there is a name. When [`deadline`](Self::deadline) has passed, ask what is [`overdue`](Self::overdue).
 #[derive(Debug)]
 pub(crate) struct Machine {
     max_line: usize,
@@ -29,7 +29,19 @@ pub(crate) struct Machine {
     /// By when it must have a name.
     register_by: Option<Instant>,
     idle: Option<Duration>,
+    /// How a silent peer is asked for a sign of life, and whether it has been.
+    keep_alive: Option<KeepAlive>,
+    probed: bool,
     last_heard: Instant,
+}
+
+/// What has to be done about a peer that is silent, or has no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// It is to be asked for a sign of life.
+    Probe,
+    /// It took too long for what is said here.
+    Over(&'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,14 +88,21 @@ pub(crate) struct Fed<'a> {
 const TERMINATOR: usize = 2;
 
 impl Machine {
-    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts, now: Instant) -> Self {
+    pub(crate) fn new(
+        limits: &Limits,
+        timeouts: &Timeouts,
+        wire: &impl Wire,
+        now: Instant,
+    ) -> Self {
         Self {
-            max_line: limits.max_line(),
+            max_line: wire.max_frame(limits.max_line()),
             carry: Vec::new(),
             state: FrameState::Reading,
             part: 0,
             register_by: timeouts.register().map(|wait| deadline_after(now, wait)),
             idle: timeouts.idle(),
+            keep_alive: wire.keep_alive(),
+            probed: false,
             last_heard: now,
         }
     }
@@ -170,25 +189,44 @@ impl Machine {
     /// Says that bytes have come at `now`.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.last_heard = now;
+        self.probed = false;
     }
 
-    /// When [`expired`](Self::expired) is worth asking. It may move to a later time with every read, and
-    /// earlier never.
+    /// When [`overdue`](Self::overdue) is worth asking. It may move to a later time with every read.
     pub(crate) fn deadline(&self, has_name: bool) -> Option<Instant> {
-        let idle = self.idle.map(|wait| deadline_after(self.last_heard, wait));
-        match (self.register_by.filter(|_| !has_name), idle) {
-            (Some(register), Some(idle)) => Some(register.min(idle)),
-            (one, other) => one.or(other),
-        }
+        let after = |wait| deadline_after(self.last_heard, wait);
+        let register = self.register_by.filter(|_| !has_name);
+        let probe = self.keep_alive.filter(|_| has_name).map(|keep_alive| {
+            let KeepAlive { after, within } = keep_alive;
+            match self.probed {
+                true => after.saturating_add(within),
+                false => after,
+            }
+        });
+        [register, self.idle.map(after), probe.map(after)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// What the peer took too long for, if it did.
-    pub(crate) fn expired(&self, now: Instant, has_name: bool) -> Option<&'static str> {
-        match self.register_by {
-            Some(by) if by <= now && !has_name => Some("no name was registered in time"),
-            _ if self.deadline(has_name)? <= now => Some("nothing was heard for too long"),
-            _ => None,
+    /// What is to be done about the peer by now, if anything. It is told once that it is to be probed.
+    pub(crate) fn overdue(&mut self, now: Instant, has_name: bool) -> Option<Overdue> {
+        if self.deadline(has_name)? > now {
+            return None;
         }
+        match self.register_by {
+            Some(by) if by <= now && !has_name => {
+                return Some(Overdue::Over("no name was registered in time"));
+            }
+            _ => {}
+        }
+        let silent = now.saturating_duration_since(self.last_heard);
+        let is_idle = self.idle.is_some_and(|idle| idle <= silent);
+        if self.keep_alive.is_some() && has_name && !self.probed && !is_idle {
+            self.probed = true;
+            return Some(Overdue::Probe);
+        }
+        Some(Overdue::Over("nothing was heard for too long"))
     }
 
     fn end_frame<'a>(
@@ -268,7 +306,7 @@ mod tests {
 
     fn machine(max_line: usize) -> Machine {
         let limits = Limits::builder().max_line(max_line).build().unwrap();
-        Machine::new(&limits, &Timeouts::default(), epoch())
+        Machine::new(&limits, &Timeouts::default(), &Line, epoch())
     }
 
     #[expect(clippy::disallowed_methods, reason = "any moment will do")]
@@ -379,17 +417,38 @@ mod tests {
             .idle(Duration::from_secs(60))
             .build()
             .unwrap();
-        let mut machine = Machine::new(&Limits::default(), &timeouts, start);
+        let mut machine = Machine::new(&Limits::default(), &timeouts, &Line, start);
         let at = |seconds| start + Duration::from_secs(seconds);
         machine.heard(at(9));
         assert_eq!(machine.deadline(false), Some(at(10)));
-        assert_eq!(machine.expired(at(9), false), None);
+        assert_eq!(machine.overdue(at(9), false), None);
         assert!(
-            machine.expired(at(10), false).is_some(),
+            machine.overdue(at(10), false).is_some(),
             "hearing is not a name"
         );
         assert_eq!(machine.deadline(true), Some(at(69)));
-        assert_eq!(machine.expired(at(68), true), None);
-        assert!(machine.expired(at(69), true).is_some());
+        assert_eq!(machine.overdue(at(68), true), None);
+        assert!(machine.overdue(at(69), true).is_some());
+    }
+
+    #[test]
+    fn who_has_a_name_and_is_silent_is_asked_once_and_then_out_of_time() {
+        let start = epoch();
+        let mut machine = machine(64);
+        machine.keep_alive = Some(KeepAlive {
+            after: Duration::from_secs(90),
+            within: Duration::from_secs(60),
+        });
+        let at = |seconds| start + Duration::from_secs(seconds);
+        machine.heard(start);
+        assert_eq!(machine.deadline(true), Some(at(90)));
+        assert_eq!(machine.overdue(at(89), true), None);
+        assert_eq!(machine.overdue(at(90), true), Some(Overdue::Probe));
+        assert_eq!(machine.overdue(at(91), true), None);
+        assert_eq!(machine.deadline(true), Some(at(150)));
+        machine.heard(at(140));
+        assert_eq!(machine.overdue(at(231), true), Some(Overdue::Probe));
+        let over = machine.overdue(at(291), true);
+        assert!(matches!(over, Some(Overdue::Over(_))), "{over:?}");
     }
 }

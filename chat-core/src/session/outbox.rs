@@ -66,6 +66,11 @@ impl Outbox {
         self.bytes.len() - before
     }
 
+    /// Adds what asks the peer behind `wire` for a sign of life.
+    pub(crate) fn probe(&mut self, wire: &mut impl Wire) {
+        wire.probe(&mut self.bytes);
+    }
+
     /// Adds an event that the peer behind `wire` is told.
     pub(crate) fn push(&mut self, wire: &mut impl Wire, event: &Event) {
         wire.tell(event, &mut self.bytes);

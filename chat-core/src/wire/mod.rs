@@ -218,11 +218,7 @@ pub struct WireError {
 
 impl WireError {
     /// The peer's mistake.
-    pub fn new(
-        verb: Verb,
-        code: ErrorCode,
-        explanation: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(verb: Verb, code: ErrorCode, explanation: impl Into<Cow<'static, str>>) -> Self {
         Self {
             verb,
             code,

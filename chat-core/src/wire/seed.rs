@@ -79,7 +79,7 @@ impl Wire for Seed {
 
     fn encode(event: &Event, _: Form, out: &mut Vec<u8>) {
         // It has no words for anything else.
-        if let Event::Direct { from, text } = event {
+        if let Event::Direct { from, text, .. } = event {
             append_direct(from, text, out);
         }
     }

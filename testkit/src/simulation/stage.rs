@@ -8,7 +8,7 @@ use std::{
 };
 
 use chinwag_core::{
-    Hub, Runtime, Server, ServerHandle,
+    Hub, Person, Runtime, Server, ServerHandle, UserName,
     wire::{Line, Seed},
 };
 use fastrand::Rng;
@@ -298,8 +298,11 @@ impl Stage {
                 return Err(format!("{} are in {room}", members.len()));
             }
             let bans = self.hub.room(room.as_str()).map(|room| room.bans());
-            if let Some(name) = bans.iter().flatten().find(|name| members.contains(name)) {
-                return Err(format!("{name} is in {room}, and banned from it"));
+            for mask in bans.into_iter().flatten() {
+                let is_banned = |name: &&UserName| mask.matches(&Person::from((*name).clone()));
+                if let Some(name) = members.iter().find(is_banned) {
+                    return Err(format!("{name} is in {room}, and banned from it"));
+                }
             }
             for name in members {
                 *rooms.entry(name.to_string()).or_default() += 1;
