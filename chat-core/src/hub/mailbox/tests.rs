@@ -14,10 +14,7 @@ impl ArcWake for Count {
 }
 
 fn event(text: &str) -> Item {
-    Item::Own(Event::Direct {
-        from: Some("ada".parse().unwrap()),
-        text: text.into(),
-    })
+    Item::Own(Event::direct(Some("ada".parse().unwrap()), text))
 }
 
 fn push(mailbox: &Mailbox, item: Item) -> Pushed {
