@@ -4,7 +4,7 @@ use super::{
     super::{actor, append, append_direct, append_error, append_names},
     VERBS,
 };
-use crate::model::{Answer, ErrorCode, Event, Role, RoomSetting, Verb, Whois};
+use crate::model::{Answer, ErrorCode, Event, MaskList, Role, RoomSetting, Verb, Whois};
 
 /// Appends the line that tells `event`; nothing if there is none for it.
 pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
@@ -101,6 +101,20 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
         // Told from a list by its spaces.
         Event::Missed { count } => {
             append(out, ["missed,", &count.to_string(), ",not read in time"]);
+        }
+        Event::Mask {
+            room,
+            list: MaskList::Bans,
+            mask,
+            on,
+            by,
+        } => {
+            let bans = match on {
+                true => " bans ",
+                false => " unbans ",
+            };
+            let whom = mask.only_name().unwrap_or(mask.as_str());
+            append(out, [room.as_str(), " ", actor(by), bans, whom]);
         }
         Event::Announced { from, text } => {
             append(out, ["* ", from.as_str(), " announces ", text]);
