@@ -398,7 +398,7 @@ fn describe(received: Received) -> String {
             true => format!("{room} * {by} keeps {mask} out"),
             false => format!("{room} * {by} lets {mask} in again"),
         },
-        Received::Invited { room, by, .. } => format!("* {by} invites you to {room}"),
+        Received::Invited { room, name, by } => format!("* {by} invites {name} to {room}"),
         Received::Renamed { old, new } => format!("* {old} is now {new}"),
         Received::Quit { name, reason } => format!("* {name} is gone ({reason})"),
         Received::Away { name, text } => match text {

@@ -118,11 +118,11 @@ pub enum Received {
         /// By whom.
         by: String,
     },
-    /// One was invited to a room.
+    /// Somebody was invited to a room: oneself, or somebody else, if one is a moderator there.
     Invited {
         /// Which room.
         room: String,
-        /// One's own name.
+        /// Who.
         name: String,
         /// By whom.
         by: String,

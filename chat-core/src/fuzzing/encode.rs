@@ -54,7 +54,6 @@ fn has_no_line(event: &Event) -> bool {
         Event::Set { setting, .. } => !matches!(setting, RoomSetting::InviteOnly(_)),
         Event::Mask { list, .. } => *list != MaskList::Bans,
         Event::Signal { .. }
-        | Event::Invitation { .. }
         | Event::Described { .. }
         | Event::Online { .. }
         | Event::Offline { .. } => true,
@@ -215,6 +214,11 @@ fn read(event: &Event, line: &str) {
             by: by(actor),
         },
         Event::Invited {
+            room,
+            name,
+            by: actor,
+        }
+        | Event::Invitation {
             room,
             name,
             by: actor,

@@ -88,7 +88,7 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
             };
             append(out, [room.as_str(), " ", actor(by), " invite-only ", on]);
         }
-        Event::Invited { room, name, by } => append(
+        Event::Invited { room, name, by } | Event::Invitation { room, name, by } => append(
             out,
             [room.as_str(), " ", actor(by), " invited ", name.as_str()],
         ),
@@ -123,7 +123,6 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
         Event::Signal { .. }
         | Event::Set { .. }
         | Event::Mask { .. }
-        | Event::Invitation { .. }
         | Event::Described { .. }
         | Event::Online { .. }
         | Event::Offline { .. } => return,
