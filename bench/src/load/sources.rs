@@ -22,7 +22,10 @@ impl Sources {
         self.taken = taken.wrapping_add(1);
         let host = (taken / u32::from(PORTS) % 150) as u8;
         let port = FIRST_PORT + (taken % u32::from(PORTS)) as u16;
-        SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 100 + host), port))
+        SocketAddr::V4(SocketAddrV4::new(
+            Ipv4Addr::new(127, 0, 0, 100 + host),
+            port,
+        ))
     }
 }
 

@@ -9,7 +9,7 @@ use self::{
     talk::Pace,
 };
 use crate::{
-    load::{clock::Clock, error::Failure, net::Net, sources::Sources},
+    load::{clock::Clock, error::Failure, irc, net::Net, sources::Sources},
     peer::{Dialect, Running},
 };
 
@@ -229,6 +229,11 @@ impl Task {
             Kind::Direct(Direct { window: 2.., .. }) if dialect == Dialect::Seed => {
                 Err("without frames there is one message in flight")
             }
+            Kind::Direct(Direct { bytes, .. }) | Kind::Rooms(Rooms { bytes, .. })
+                if dialect == Dialect::Irc && bytes > irc::LONGEST =>
+            {
+                Err("a line of IRC is 512 bytes, with all that is around the text")
+            }
             Kind::Idle { .. } if another => {
                 Err("what a connection takes hardly depends on the wire")
             }
@@ -255,6 +260,7 @@ impl Task {
             syscalls: count_syscalls.then_some(Duration::from_millis(500)),
         };
         let mut net = Net::new(server.address, Clock::start())?;
+        net.at_once = net.at_once.min(server.backlog.unwrap_or(usize::MAX));
         let outcome = match self.kind {
             Kind::Direct(direct) => direct.measure(server, &mut net, sources, effort),
             Kind::Rooms(rooms) => rooms.measure(server, &mut net, sources, effort),
