@@ -55,6 +55,8 @@ pub(crate) struct Extent {
     pub(crate) time: Duration,
     /// How many connections this process may have.
     pub(crate) most: usize,
+    /// How many of them do nothing in `idle`, if not what is usual.
+    pub(crate) idle: Option<usize>,
 }
 
 /// All pieces of work.
@@ -91,10 +93,10 @@ pub(crate) fn tasks(extent: Extent) -> Vec<Task> {
         bytes,
     ));
     let most = extent.most / 100 * 100;
-    let counts: &[usize] = if extent.quick {
-        &[1_000]
-    } else {
-        &[1_000, 10_000, most]
+    let counts: &[usize] = match extent.idle {
+        Some(count) => &[count],
+        None if extent.quick => &[1_000],
+        None => &[1_000, 10_000, most],
     };
     tasks.extend(counts.iter().map(|&connections| Task::idle(connections)));
     tasks.push(Task::new("connect", &[], Kind::Connect));
