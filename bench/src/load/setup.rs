@@ -158,3 +158,87 @@ impl Handler for Waiting {
         format!("connection {id}, setting up")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::load::{
+        clock::Clock,
+        net::Reader,
+        sources::Sources,
+        speech::{join, register},
+    };
+
+    const WELCOME: &str = "\
+:irc.bench NOTICE * :*** Looking up nothing\r
+PING :17\r
+:irc.bench 001 u00001 :Welcome to the network u00001!~u00001@127.0.0.100\r
+:irc.bench 005 u00001 NICKLEN=30 CHANTYPES=# :are supported on this server\r
+:irc.bench 375 u00001 :- Message of the day -\r
+:irc.bench 372 u00001 :- 376\r
+:irc.bench 376 u00001 :End of MOTD command\r
+:u00001 MODE u00001 +i\r
+";
+
+    const ROOM: &str = "\
+:u00000!~u00000@127.0.0.100 JOIN :#r0000\r
+:u00001!~u00001@127.0.0.100 JOIN #r0000\r
+:irc.bench MODE #r0000 +nt\r
+:irc.bench 332 u00001 #r0000 :the topic\r
+:irc.bench 333 u00001 #r0000 u00000 1700000000\r
+:irc.bench 353 u00001 = #r0000 :@u00000 u00001\r
+:irc.bench 366 u00001 #r0000 :End of NAMES list\r
+:u00002!~u00002@127.0.0.100 JOIN :#r0000\r
+:u00000!~u00000@127.0.0.100 QUIT :gone\r
+";
+
+    /// One user on connection 0, who waits for the reply to a step and hears that in pieces of a size.
+    fn hear(step: Step, said: &str, size: usize) -> Result<(Waiting, Net), Failure> {
+        let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut net = Net::new(server.local_addr().unwrap(), Clock::start()).unwrap();
+        let id = net.conns.open(&mut Sources::default(), Reader::Eager)?;
+        let mut waiting = Waiting {
+            dialect: Dialect::Irc,
+            due: vec![Some((0, step.reply))],
+            answers: vec![Vec::new()],
+            done: 0,
+        };
+        let mut piece = Vec::new();
+        for bytes in said.as_bytes().chunks(size) {
+            piece.extend_from_slice(bytes);
+            let used = waiting.read(id, &piece, 0, &mut net.conns)?;
+            piece.drain(..used);
+        }
+        assert!(piece.is_empty());
+        Ok((waiting, net))
+    }
+
+    #[test]
+    fn all_that_a_server_of_irc_says_around_its_answer_is_dropped_in_any_pieces() {
+        for size in [1, 7, 50, 10_000] {
+            let step = register(Dialect::Irc, "u00001");
+            let (waiting, mut net) = hear(step, WELCOME, size).unwrap();
+            assert_eq!(waiting.done, 1);
+            assert!(waiting.answers[0].starts_with(b":irc.bench 376 "));
+            assert_eq!(net.conns.out(0), b"PONG :17\r\n");
+
+            let (waiting, _) = hear(join(Dialect::Irc, "#r0000"), ROOM, size).unwrap();
+            assert_eq!(waiting.done, 1);
+            assert!(waiting.answers[0].starts_with(b":irc.bench 366 "));
+        }
+    }
+
+    #[test]
+    fn what_a_server_of_irc_refuses_is_told() {
+        for refusal in [
+            ":irc.bench 433 * u00001 :Nickname already in use\r\n",
+            "ERROR :Too many connections\r\n",
+        ] {
+            let step = register(Dialect::Irc, "u00001");
+            let error = hear(step, refusal, 10_000).map(drop).unwrap_err();
+            assert!(error.to_string().contains(refusal.trim_end()), "{error}");
+        }
+    }
+}
