@@ -17,8 +17,8 @@ pub(crate) enum Failure {
     LogFilter(String),
     #[error("{0}")]
     Unfit(#[source] Unfit),
-    #[error("the secret: {0}")]
-    BadSecret(&'static str),
+    #[error("the password: {0}")]
+    BadPassword(&'static str),
     #[error("cannot read {}: {}", path.display(), plain(source))]
     NoFile { path: PathBuf, source: io::Error },
     #[error("{}: line {line}: {message}", path.display())]
@@ -63,7 +63,7 @@ impl Failure {
             Self::NoFile { .. }
             | Self::BadFile { .. }
             | Self::UnfitInFile { .. }
-            | Self::BadSecret(_)
+            | Self::BadPassword(_)
             | Self::Room { .. }
             | Self::Listen { .. }
             | Self::PortInUse { .. }

@@ -10,11 +10,11 @@ use futures::{
 use tracing::{info, warn};
 
 use crate::{
+    accounts::Doorkeeper,
     config::Config,
     failure::Failure,
     listen::{Bound, Endpoint},
     print,
-    secrets::Doorkeeper,
     signals::Signals,
 };
 
@@ -49,7 +49,7 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
         .map(|bound| format!("listening {bound}\n"))
         .collect();
 
-    let hub = open_hub(config, limits)?;
+    let hub = open_hub(runtime, config, limits)?;
     let server = bound
         .into_iter()
         .fold(Server::new(hub.clone()), |server, bound| {
@@ -88,15 +88,20 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
 }
 
 /// The chat, with its permanent rooms.
-fn open_hub(config: &Config, limits: Limits) -> Result<Hub, Failure> {
+fn open_hub<N: Network>(runtime: &N, config: &Config, limits: Limits) -> Result<Hub, Failure> {
     let mut hub = Hub::builder()
         .limits(limits)
         .timeouts(config.timeouts)
         .rates(config.rates)
         .slow_reader(config.slow_reader)
         .taken_name(config.taken_name);
-    if let Some(secrets) = &config.secrets {
-        let doorkeeper = Doorkeeper::start(secrets.clone(), config.guests);
+    if config.accounts.is_some() || !config.opers.is_empty() {
+        let accounts = config.accounts.clone();
+        let clock = runtime.clone();
+        let doorkeeper =
+            Doorkeeper::start(accounts, config.guests, config.opers.clone(), move || {
+                clock.now()
+            });
         hub = hub.authenticator(doorkeeper.map_err(Failure::System)?);
     }
     let hub = hub.build();

@@ -3,9 +3,8 @@
 use std::{collections::HashSet, env};
 
 use chinwag::TakenName;
-use clap::CommandFactory;
 
-use super::{CommandLine, Config, Guests};
+use super::{Config, Guests, command};
 
 impl Config {
     /// What the operator is told besides, a line each.
@@ -23,9 +22,9 @@ impl Config {
         }
         let taken_name = self.taken_name;
         let takes_over = taken_name != TakenName::Refuse;
-        match (&self.secrets, self.guests) {
+        match (&self.accounts, self.guests) {
             (None, _) if takes_over => doubts.push(format!(
-                "taken-name is {taken_name}, and without secrets: anybody can take over any name"
+                "taken-name is {taken_name}, and without accounts: anybody can take over any name"
             )),
             (Some(_), Guests::Allow) if takes_over => doubts.push(format!(
                 "taken-name is {taken_name}, and guests are allowed: anybody can take over a guest's name"
@@ -44,7 +43,7 @@ impl Config {
 
 /// The variables that are called like settings and are none: probably misspelt.
 pub(super) fn unknown_variables() -> Vec<String> {
-    let command = CommandLine::command();
+    let command = command();
     let known: HashSet<_> = command
         .get_arguments()
         .filter_map(|arg| arg.get_env())

@@ -68,7 +68,11 @@ fn advise(message: &str, line: &str) -> String {
         "slow-reader" if !is_text => text("a policy like \"disconnect\""),
         "taken-name" if !is_text => text("a policy like \"refuse\""),
         "guests" if !is_text => text("\"allow\" or \"refuse\""),
-        "secrets" if !is_text => text("the path of a file"),
+        "accounts" | "secrets" if !is_text => text("the path of a file"),
+        // What the parser says may have the value in it.
+        "opers" if message.starts_with("invalid type") => {
+            "it is a list like ['root:HASH'] of what chinwagd hash-password NAME prints".to_owned()
+        }
         "listen" if !value.starts_with('[') => {
             format!("{message}; it is a list like [\"line://127.0.0.1:4000\"]")
         }

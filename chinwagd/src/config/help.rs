@@ -20,11 +20,11 @@ A scheme is `line` (what a person can type) or `seed` (the original, unframed pr
 puts it on a Unix socket. Port 0 takes a free port. Once all listeners accept, stdout gets a line
 `listening SCHEME://ADDR` for each, in their order, and nothing else.
 
-Rooms that are always there, and names that need a secret:
-  chinwagd --hash-secret ada >>secrets            # type the secret, and Enter
-  chinwagd --secrets secrets --room '#lobby' --room '#help'
-Then ada says register,ada,SECRET. The file has a line NAME:HASH for each, with an argon2id hash; empty
-lines and those that begin with # do not count. It is read once, at the start.
+Rooms that are always there, and names that need a password:
+  chinwagd hash-password ada >>accounts          # type the password, and Enter
+  chinwagd --accounts accounts --room '#lobby' --room '#help'
+Then ada says register,ada,PASSWORD. The file has a line NAME:HASH for each, with an argon2id hash; empty
+lines and those that begin with # do not count. It is read again when it changes.
 
 Settings: a flag wins over CHINWAG_* in the environment, that over the --config file, and that over the
 default. The file is TOML, its keys are the flags without the dashes, and `rooms`:

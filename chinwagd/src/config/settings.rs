@@ -1,9 +1,10 @@
 //! What one layer sets, and what comes of all layers together.
 
-use std::{collections::HashSet, num::NonZeroUsize, path::PathBuf, sync::Arc, thread};
+use std::{collections::HashSet, num::NonZeroUsize, path::PathBuf, thread};
 
 use chinwag::{
     ConfigError, Limits, LimitsBuilder, Rate, Rates, RoomName, SlowReader, TakenName, Timeouts,
+    UserName,
 };
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
@@ -12,7 +13,11 @@ use thiserror::Error;
 use super::values::{
     Guests, Most, Pace, Pause, Room, Wait, slow_reader, taken_name, text, whole_number,
 };
-use crate::{listen::Endpoint, runtime::RuntimeKind, secrets::Secrets};
+use crate::{
+    accounts::{AccountsFile, Credential, Hashes},
+    listen::Endpoint,
+    runtime::RuntimeKind,
+};
 
 /// How to serve. All of it is in range.
 #[derive(Debug)]
@@ -30,9 +35,11 @@ pub(crate) struct Config {
     pub(crate) taken_name: TakenName,
     /// The rooms that are always there, each once.
     pub(crate) rooms: Vec<RoomName>,
-    /// The names that need a secret, once their file is read.
-    pub(crate) secrets: Option<Arc<Secrets>>,
+    /// The names that need a password, once their file is read.
+    pub(crate) accounts: Option<AccountsFile>,
     pub(crate) guests: Guests,
+    /// Who may be an operator.
+    pub(crate) opers: Hashes,
     pub(crate) runtime: RuntimeKind,
     /// How many threads serve connections, at most 1,024, if the runtime has that many of them.
     pub(crate) threads: NonZeroUsize,
@@ -51,8 +58,10 @@ pub(crate) enum Unfit {
     Throttle(&'static str),
     #[error("there are {rooms} rooms, but max-rooms is {max}")]
     Rooms { rooms: usize, max: usize },
-    #[error("guests is refuse, and without secrets nobody could have a name")]
+    #[error("guests is refuse, and without accounts nobody could have a name")]
     Nobody,
+    #[error("oper {0} is there twice; one name has one password")]
+    OperTwice(UserName),
 }
 
 const LISTENING: &str = "Listening";
@@ -60,7 +69,7 @@ const LIMITS: &str = "Limits";
 const RATES: &str = "Rates";
 const POLICIES: &str = "Policies";
 const ROOMS: &str = "Rooms";
-pub(super) const ACCOUNTS: &str = "Accounts";
+const ACCOUNTS: &str = "Accounts";
 
 /// What one layer sets. Field, flag, variable and key of the file are one name, but that the flag for one
 /// of the `rooms` is `--room`.
@@ -301,21 +310,38 @@ pub(super) struct Settings {
     )]
     pub(super) rooms: Option<Vec<Room>>,
 
-    #[arg(long, value_name = "FILE", env = "CHINWAG_SECRETS")]
+    #[serde(alias = "secrets")]
+    #[arg(long, value_name = "FILE", env = "CHINWAG_ACCOUNTS", alias = "secrets")]
     #[arg(
         help_heading = ACCOUNTS,
-        help = "Names that need a secret: a file with a line NAME:HASH, which --hash-secret makes, for each\n\
+        help = "Names that need a password: a file with a line NAME:HASH, which `chinwagd hash-password NAME`\n\
+                makes, for each; it is read again when it changes\n\
                 [default: none]"
     )]
-    pub(super) secrets: Option<PathBuf>,
+    pub(super) accounts: Option<PathBuf>,
 
     #[serde(deserialize_with = "text")]
     #[arg(long, value_name = "WHO", env = "CHINWAG_GUESTS", value_enum)]
     #[arg(help_heading = ACCOUNTS, help = format!(
-        "Who may have a name that is not in the file of secrets\n[default: {}]",
+        "Who may be there without an account, under a name that is none\n[default: {}]",
         Guests::default()
     ))]
     pub(super) guests: Option<Guests>,
+
+    #[arg(
+        long = "oper",
+        value_name = "NAME:HASH",
+        env = "CHINWAG_OPERS",
+        value_delimiter = ' ',
+        alias = "opers"
+    )]
+    #[arg(
+        help_heading = ACCOUNTS,
+        help = "Who may be an operator on irc, with /OPER NAME PASSWORD; `chinwagd hash-password NAME` makes it;\n\
+                may be repeated, or hold several with spaces between, in single quotes\n\
+                [default: none]"
+    )]
+    pub(super) opers: Option<Vec<Credential>>,
 }
 
 fn list(endpoints: &[Endpoint]) -> String {
@@ -396,8 +422,9 @@ impl Settings {
             patience: self.patience.or(under.patience),
             taken_name: self.taken_name.or(under.taken_name),
             rooms: self.rooms.or(under.rooms),
-            secrets: self.secrets.or(under.secrets),
+            accounts: self.accounts.or(under.accounts),
             guests: self.guests.or(under.guests),
+            opers: self.opers.or(under.opers),
         }
     }
 
@@ -422,8 +449,9 @@ impl Settings {
             slow_reader: self.slow_reader.unwrap_or_default(),
             taken_name: self.taken_name.unwrap_or_default(),
             rooms,
-            secrets: None,
+            accounts: None,
             guests: self.guests.unwrap_or_default(),
+            opers: self.opers()?,
             runtime,
             threads: self.thread_count()?,
             threads_set: self.threads.is_some(),
@@ -437,7 +465,7 @@ impl Settings {
         if config.rooms.len() > config.limits.max_rooms() {
             return Err(too_many(&config.rooms, &config.limits));
         }
-        if config.guests == Guests::Refuse && self.secrets.is_none() {
+        if config.guests == Guests::Refuse && self.accounts.is_none() {
             return Err(Unfit::Nobody);
         }
         Ok(config)
@@ -528,6 +556,10 @@ impl Settings {
         let mut seen = HashSet::new();
         let rooms = self.rooms.iter().flatten().map(|Room(name)| name);
         rooms.filter(|name| seen.insert(*name)).cloned().collect()
+    }
+
+    fn opers(&self) -> Result<Hashes, Unfit> {
+        Hashes::of(self.opers.as_deref().unwrap_or_default()).map_err(Unfit::OperTwice)
     }
 
     fn thread_count(&self) -> Result<NonZeroUsize, ConfigError> {

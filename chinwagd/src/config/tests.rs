@@ -4,7 +4,14 @@ use chinwag::{Limits, Rate, Rates, SlowReader, TakenName, Timeouts};
 use clap::ValueEnum;
 
 use super::{file::line_at, *};
-use crate::runtime::RuntimeKind;
+use crate::{
+    accounts::{Credential, Hashes},
+    runtime::RuntimeKind,
+};
+
+/// A hash that is quick to check.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$JuJ69JDsf++1xQiWj5s/jw$b7MKJj7c78XQxbZsBVJLE/DXtXOHTS2fsdKo20e3Fi0";
 
 fn file(text: &str) -> Settings {
     toml::from_str(text).unwrap()
@@ -13,7 +20,7 @@ fn file(text: &str) -> Settings {
 fn flags(flags: &[&str]) -> Result<Settings, String> {
     let line = ["chinwagd"].into_iter().chain(flags.iter().copied());
     let line: Vec<_> = line.map(OsString::from).collect();
-    match CommandLine::try_parse_from(&line) {
+    match parse(&line) {
         Ok(line) => Ok(line.settings),
         Err(error) => Err(not_parsed(&error, &line).unwrap_err().to_string()),
     }
@@ -41,8 +48,9 @@ fn nothing_set_is_the_defaults_of_the_library() {
     assert_eq!(config.slow_reader, SlowReader::default());
     assert_eq!(config.taken_name, TakenName::default());
     assert_eq!(config.guests, Guests::Allow);
-    assert!(config.rooms.is_empty() && config.secrets.is_none());
+    assert!(config.rooms.is_empty() && config.accounts.is_none());
     assert_eq!(config.runtime.to_string(), "tokio");
+    assert!(config.opers.is_empty());
     assert!(!config.max_connections_set && !config.threads_set);
 }
 
@@ -59,7 +67,7 @@ fn a_layer_covers_the_one_under_it_key_by_key() {
 #[test]
 fn every_key_of_the_file() {
     let settings = file(
-        r#"
+        &r#"
         listen = ["line://0.0.0.0:0", "seed://localhost:1"]
         max-connections = 5
         max-line = 64
@@ -87,11 +95,13 @@ fn every_key_of_the_file() {
         patience = "21ms"
         taken-name = "share"
         rooms = ['#a', 'b', '#A']
-        secrets = "names"
+        accounts = "names"
         guests = "refuse"
+        opers = ["root:HASH"]
         runtime = "smol"
         threads = 2
-        "#,
+        "#
+        .replace("HASH", HASH),
     );
     let config = settings.resolve().unwrap();
     assert_eq!(listen(&config), ["line://0.0.0.0:0", "seed://localhost:1"]);
@@ -127,8 +137,10 @@ fn every_key_of_the_file() {
     assert_eq!(config.timeouts.patience(), Duration::from_millis(21));
     assert_eq!(config.taken_name, TakenName::Share);
     assert_eq!(config.rooms, ["#a", "#b"]);
-    assert_eq!(settings.secrets, Some("names".into()));
+    assert_eq!(settings.accounts, Some("names".into()));
     assert_eq!(config.guests, Guests::Refuse);
+    let root: Credential = format!("root:{HASH}").parse().unwrap();
+    assert_eq!(config.opers, Hashes::of(&[root]).unwrap());
 }
 
 #[test]
@@ -143,7 +155,11 @@ fn every_setting_is_a_flag_a_variable_and_a_key() {
             continue;
         }
         count += 1;
-        let key = if flag == "room" { "rooms" } else { flag };
+        let key = match flag {
+            "room" => "rooms",
+            "oper" => "opers",
+            _ => flag,
+        };
         let variable = format!("CHINWAG_{}", key.to_uppercase().replace('-', "_"));
         assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(&*variable));
         assert!(arg.get_help_heading().is_some(), "{flag}");
@@ -156,7 +172,7 @@ fn every_setting_is_a_flag_a_variable_and_a_key() {
         let error = toml::from_str::<Settings>(&format!("{key} = -1")).unwrap_err();
         assert!(!error.message().contains("unknown field"), "{key}: {error}");
     }
-    assert_eq!(count, 31);
+    assert_eq!(count, 32);
 }
 
 #[test]
@@ -221,7 +237,10 @@ fn settings_must_fit_together() {
             "rooms = ['#a', '#b']\nmax-rooms = 1",
             "there are 2 rooms, but max-rooms is 1",
         ),
-        ("guests = 'refuse'", "guests is refuse, and without secrets"),
+        (
+            "guests = 'refuse'",
+            "guests is refuse, and without accounts",
+        ),
     ] {
         let error = file(settings).resolve_all().unwrap_err().to_string();
         assert!(error.starts_with(said), "{error}");
@@ -279,6 +298,48 @@ fn endpoints_are_repeated_or_separated_by_commas() {
 }
 
 #[test]
+fn operators_are_repeated_or_separated_by_spaces() {
+    let [root, ada] = ["root", "ada"].map(|name| format!("{name}:{HASH}"));
+    let one_by_one = flags(&["--oper", &root, "--oper", &ada]);
+    let at_once = flags(&["--oper", &format!("{root} {ada}")]);
+    for settings in [one_by_one, at_once] {
+        let config = settings.unwrap().resolve().unwrap();
+        assert_eq!(config.opers.len(), 2);
+    }
+    let twice = flags(&["--oper", &root, "--oper", &root.replace("root", "ROOT")]);
+    let error = twice.unwrap().resolve().unwrap_err().to_string();
+    assert_eq!(error, "oper root is there twice; one name has one password");
+}
+
+#[test]
+fn what_was_called_otherwise_still_works() {
+    for line in [&["--secrets", "names"][..], &["--accounts", "names"]] {
+        assert_eq!(flags(line).unwrap().accounts, Some("names".into()));
+    }
+    let old = file("secrets = 'names'");
+    assert_eq!(old.accounts, Some("names".into()));
+}
+
+#[test]
+fn passwords_are_hashed_by_an_order_of_its_own() {
+    let task = |line: &[&str]| {
+        let line: Vec<_> = line.iter().map(OsString::from).collect();
+        let line = parse(&line).unwrap();
+        match line.task {
+            Some(Task::HashPassword { name }) => name.map(|name| name.to_string()),
+            None => panic!("it would serve"),
+        }
+    };
+    assert_eq!(
+        task(&["chinwagd", "hash-password", "ada"]).as_deref(),
+        Some("ada")
+    );
+    assert_eq!(task(&["chinwagd", "hash-password"]), None);
+    let mixed = flags(&["--threads", "2", "hash-password"]).unwrap_err();
+    assert!(mixed.contains("cannot be used with"), "{mixed}");
+}
+
+#[test]
 fn what_cannot_work_is_refused_with_its_key() {
     for (settings, said) in [
         ("threads = 0", "threads is 0, but must be from 1 to 1024"),
@@ -319,7 +380,15 @@ fn a_mistake_on_the_command_line_is_told_without_the_advice() {
             &["--max-lines", "1"][..],
             "unexpected argument '--max-lines' found",
         ),
-        (&["serve"], "unexpected argument 'serve' found"),
+        (&["serve"], "unrecognized subcommand 'serve'"),
+        (
+            &["hash-password", "a b"],
+            "invalid value 'a b' for '[NAME]': a name has only letters",
+        ),
+        (
+            &["--oper", "root:hunter2"],
+            "invalid value for '--oper <NAME:HASH>': after the name there is no argon2id hash",
+        ),
         (
             &["--max-line"],
             "a value is required for '--max-line <BYTES>'",
@@ -360,6 +429,7 @@ fn a_mistake_on_the_command_line_is_told_without_the_advice() {
         let error = flags(line).unwrap_err();
         assert!(error.starts_with(said), "{error}");
         assert!(!error.contains('\n'), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 

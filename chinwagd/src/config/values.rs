@@ -239,7 +239,7 @@ impl TryFrom<String> for Room {
     }
 }
 
-/// Who may have a name that is not in the file of secrets. The words about each are those of the help.
+/// Who may be there without an account. The words about each are those of the help.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Guests {
     /// Whoever comes first

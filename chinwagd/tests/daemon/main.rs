@@ -29,6 +29,7 @@ macro_rules! on_every_runtime {
     };
 }
 
+mod accounts;
 mod limits;
 mod load;
 mod logs;
@@ -37,7 +38,6 @@ mod policies;
 mod process;
 mod rooms;
 mod runtimes;
-mod secrets;
 mod serve;
 mod settings;
 mod shutdown;

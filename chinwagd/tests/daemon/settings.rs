@@ -71,13 +71,13 @@ fn settings_that_are_right_are_said_to_be() {
 #[test]
 fn settings_that_are_odd_are_warned_of() {
     let folder = Folder::new("doubts");
-    let nobody = folder.file("secrets", "");
+    let nobody = folder.file("accounts", "");
     let odd = |args: &[&str]| {
         let mut command = command(args);
         command.env("CHINWAG_MAX_LIEN", "5");
         command
     };
-    let refuse = ["--secrets", &nobody, "--guests", "refuse"];
+    let refuse = ["--accounts", &nobody, "--guests", "refuse"];
     let threads = ["--runtime", "threads", "--threads", "2"];
     let checked = output(odd(&["--check-config"]).args(refuse).args(threads));
     let text = String::from_utf8(checked.stdout).unwrap();
@@ -202,7 +202,16 @@ fn the_file_is_refused_in_one_line_with_code_1() {
             "guests = 'some'\n",
             "line 1: \"some\": it must be allow or refuse",
         ),
+        ("accounts = 3\n", "it is the path of a file, in quotes"),
         ("secrets = 3\n", "it is the path of a file, in quotes"),
+        (
+            "opers = 'root:hunter2'\n",
+            "line 1: it is a list like ['root:HASH'] of what chinwagd hash-password NAME prints",
+        ),
+        (
+            "opers = ['root:hunter2']\n",
+            "line 1: after the name there is no argon2id hash",
+        ),
         (
             "rooms = ['#a', '#b']\nmax-rooms = 1\n",
             "there are 2 rooms, but max-rooms is 1",
@@ -320,7 +329,7 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         ),
         (
             &["--guests", "refuse"],
-            "guests is refuse, and without secrets nobody could have a name",
+            "guests is refuse, and without accounts nobody could have a name",
         ),
     ] {
         refused(args, &[], 2, said);
@@ -364,6 +373,11 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
             "CHINWAG_TAKEN_NAME: invalid value 'mine'",
         ),
         ("CHINWAG_MAX_ROOMS", "0", "max-rooms is 0"),
+        (
+            "CHINWAG_OPERS",
+            "root:hunter2",
+            "CHINWAG_OPERS: invalid value for '--oper <NAME:HASH>': after the name there is no",
+        ),
         ("RUST_LOG", "chinwag=loud", "RUST_LOG"),
     ] {
         refused(&[], &[(variable, value)], 2, said);
@@ -392,6 +406,7 @@ fn refused(args: &[&str], env: &[(&str, &str)], code: i32, said: &str) {
         "{args:?} {env:?}: {stderr}"
     );
     assert!(stderr.contains(said), "{args:?} {env:?}: {stderr}");
+    assert!(!stderr.contains("hunter2"), "{args:?} {env:?}: {stderr}");
     assert_eq!(
         stderr.matches('\n').count(),
         1,
@@ -426,7 +441,7 @@ fn help_and_version_are_answers() {
         "[default: 20/s]",
         "[env: CHINWAG_ROOMS]",
         "--no-throttle[=<BOOL>]",
-        "--hash-secret <NAME>",
+        "hash-password",
         "drop-oldest:",
         "\nListening:\n",
         "\nLimits:\n",
