@@ -39,7 +39,9 @@ fn heard(user: &mut LocalUser) -> Vec<String> {
                 text,
                 ..
             }) => format!("{from} says {text}"),
-            Some(Event::Direct { from: None, text, .. }) => format!("* says {text}"),
+            Some(Event::Direct {
+                from: None, text, ..
+            }) => format!("* says {text}"),
             Some(Event::Error { code, .. }) => format!("error,{code}"),
             Some(Event::Quit { name, reason, .. }) => format!("{name} quit {reason}"),
             Some(Event::Renamed { old, new }) => format!("{old} is now {new}"),

@@ -109,8 +109,8 @@ pub fn machine(data: &[u8]) {
             true => idle,
             false => idle.min(start + REGISTER),
         };
-        assert_eq!(machine.deadline(has_name), Some(due));
-        assert_eq!(machine.overdue(now, has_name).is_some(), due <= now);
+        assert_eq!(machine.deadline(&Line, has_name), Some(due));
+        assert_eq!(machine.overdue(&Line, now, has_name).is_some(), due <= now);
     }
     assert_eq!(actions, lines(&bytes));
 }

@@ -15,8 +15,8 @@ use crate::{
     config::Limits,
     error::HubError,
     model::{
-        Answer, Asked, ErrorCode, Event, Kind, Person, QuitReason, Role, RoomInfo, RoomName,
-        RoomSetting, Stamp, Topic, Verb, Whois,
+        Answer, Asked, ErrorCode, Event, Kind, MaskList, Person, QuitReason, Role, RoomInfo,
+        RoomName, RoomSetting, Stamp, Topic, Verb, Whois,
     },
     plug::one_line,
     wire::{Form, Line, Seed, Wire},
@@ -52,9 +52,8 @@ pub(super) fn is_understood(event: &Event) {
 fn has_no_line(event: &Event) -> bool {
     match event {
         Event::Set { setting, .. } => !matches!(setting, RoomSetting::InviteOnly(_)),
+        Event::Mask { list, .. } => *list != MaskList::Bans,
         Event::Signal { .. }
-        | Event::Mask { .. }
-        | Event::Invitation { .. }
         | Event::Described { .. }
         | Event::Online { .. }
         | Event::Offline { .. } => true,
@@ -218,6 +217,11 @@ fn read(event: &Event, line: &str) {
             room,
             name,
             by: actor,
+        }
+        | Event::Invitation {
+            room,
+            name,
+            by: actor,
         } => Received::Invited {
             room: room.to_string(),
             name: name.to_string(),
@@ -248,8 +252,19 @@ fn read(event: &Event, line: &str) {
             assert!(read.is_none() && !is_event, "{line:?}");
             return is_error(line, code, &explanation);
         }
-        // What is new, a client shows as it is.
-        _ => Received::Unknown { line: line.into() },
+        Event::Mask {
+            room,
+            mask,
+            on,
+            by: actor,
+            ..
+        } => Received::Bans {
+            room: room.to_string(),
+            mask: mask.only_name().unwrap_or(mask.as_str()).into(),
+            on,
+            by: by(actor),
+        },
+        other => panic!("{other:?} has no line, but {line:?}"),
     };
     assert!(is_event, "{line:?}");
     assert_eq!(read, Some(due));

@@ -525,7 +525,10 @@ where
         match self.talk.phase {
             Phase::Open => {
                 let has_name = self.talk.seat.name().is_some();
-                match (self.machine.deadline(has_name), self.talk.deadline()) {
+                match (
+                    self.machine.deadline(&self.talk.wire, has_name),
+                    self.talk.deadline(),
+                ) {
                     (Some(peer), Some(talk)) => Some(peer.min(talk)),
                     (one, other) => one.or(other),
                 }
@@ -566,7 +569,7 @@ where
             Phase::Open => {
                 self.talk.tick(now);
                 let has_name = self.talk.seat.name().is_some();
-                match self.machine.overdue(now, has_name) {
+                match self.machine.overdue(&self.talk.wire, now, has_name) {
                     Some(Overdue::Over(what)) => self.end(End::TimedOut(what), now),
                     Some(Overdue::Probe) => self.talk.probe(),
                     None => {}

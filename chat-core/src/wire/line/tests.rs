@@ -165,7 +165,7 @@ fn wrong_fields_are_told_with_the_right_form() {
                 "list,#a,b",
             ],
         ),
-        (Verb::Join, &["join", "join,#a,b", "join,#a,"]),
+        (Verb::Join, &["join"]),
         (Verb::Leave, &["leave", "leave,#a,bye"]),
         (Verb::Say, &["say", "say,", "say,#r"]),
         (Verb::Topic, &["topic"]),
