@@ -23,6 +23,7 @@ use crate::{
     addresses::AddressPlace,
     connections::{Connections, Listed, Place},
     hub::{CloseReason, Effects, Heard, Inner, Item, Mailbox, Seat, Sleeper},
+    model::Stamp,
     net::Incoming,
     rt::{Runtime, Sleep, deadline_after},
     trace::log,
@@ -315,7 +316,7 @@ where
         let talk = &mut self.talk;
         talk.let_go();
         if talk.waits_for_program() {
-            scratch.effects.at = talk.hub().system_time();
+            scratch.effects.at = Stamp::new(talk.hub().system_time());
             talk.poll_pending(cx, rt.now(), &mut scratch.items, &mut scratch.effects);
         }
         talk.list();
@@ -461,8 +462,9 @@ where
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) {
-        effects.at = self.talk.hub().system_time();
-        reading.set_now(effects.at);
+        let time = self.talk.hub().system_time();
+        effects.at = Stamp::new(time);
+        reading.set_now(time);
         self.talk.seat.touch(now);
         self.handle_frames(input, now, reading, items, effects);
         self.talk.publish(now, items, effects);
