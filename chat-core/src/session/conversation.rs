@@ -368,8 +368,16 @@ impl<W: Wire> Conversation<W> {
                     None => self.leave(room, reason, now, effects),
                 }
             }
+            Command::LeaveAny => match self.seat.any_room() {
+                Ok(room) => self.leave(room.as_str(), None, now, effects),
+                Err(rule) => Err(rule.into()),
+            },
             Command::Topic { room, text: None } => {
                 let topic = self.seat.topic(room);
+                topic.map(Done::Answer).map_err(Stop::Refused)
+            }
+            Command::TopicOf(room) => {
+                let topic = self.seat.topic(room.as_str());
                 topic.map(Done::Answer).map_err(Stop::Refused)
             }
             Command::Topic {
@@ -466,6 +474,10 @@ impl<W: Wire> Conversation<W> {
             Command::ListRooms => Ok(Done::List(self.seat.list_rooms())),
             Command::ListMembers { room } => {
                 let list = self.seat.list_members(room);
+                list.map(Done::List).map_err(Stop::Refused)
+            }
+            Command::MembersOf(room) => {
+                let list = self.seat.list_members(room.as_str());
                 list.map(Done::List).map_err(Stop::Refused)
             }
             Command::Ping => Ok(Done::Answer(Answer::Pong)),

@@ -1,0 +1,118 @@
+//! A part of a message that is being read.
+
+use chinwag_core::wire::Reading;
+
+use crate::{
+    caps::Caps,
+    client::{Ask, Client},
+    config::Config,
+    message::Message,
+    numeric::ERR_NEEDMOREPARAMS,
+    source::Source,
+    write::Line,
+};
+
+/// A part of a message that is being read: what the client asks for with it, and how it is answered.
+#[derive(Debug)]
+pub(crate) struct Turn<'t, 'a> {
+    pub(crate) config: &'t Config,
+    pub(crate) client: &'t mut Client,
+    pub(crate) reading: &'t mut Reading,
+    pub(crate) message: &'t Message<'a>,
+    /// Which part it is.
+    pub(crate) part: usize,
+    /// There is another part behind it.
+    pub(crate) has_more: bool,
+}
+
+impl<'a> Turn<'_, 'a> {
+    /// A param; `None` if there are not so many, or it is empty.
+    pub(crate) fn param(&self, index: usize) -> Option<&'a str> {
+        self.raw_param(index).filter(|param| !param.is_empty())
+    }
+
+    /// A param, also if it is empty.
+    pub(crate) fn raw_param(&self, index: usize) -> Option<&'a str> {
+        self.message.params().get(index).copied()
+    }
+
+    /// How many params there are.
+    pub(crate) fn params(&self) -> usize {
+        self.message.params().len()
+    }
+
+    /// Says that there is another part.
+    pub(crate) fn more(&mut self) {
+        self.has_more = true;
+    }
+
+    /// Says that this part belongs to the one before it, and is not charged for.
+    pub(crate) fn free(&mut self) {
+        self.reading.for_free();
+    }
+
+    /// Says what the hub is asked for.
+    pub(crate) fn ask(&mut self, ask: Ask) {
+        self.client.ask = ask;
+    }
+
+    /// Begins a numeric.
+    pub(crate) fn numeric(&mut self, numeric: u16) -> Line<'_> {
+        let nick = self.client.nick();
+        Line::numeric(self.reading.answer(), &self.config.server, numeric, nick)
+    }
+
+    /// Begins a line of the server's.
+    pub(crate) fn line(&mut self, command: &str) -> Line<'_> {
+        let source = Source::server(&self.config.server);
+        Line::new(self.reading.answer(), source, command)
+    }
+
+    /// Says that there are too few params.
+    pub(crate) fn missing(&mut self) {
+        let command = self.client.command;
+        self.numeric(ERR_NEEDMOREPARAMS)
+            .param(command)
+            .trailing("Not enough parameters");
+    }
+
+    /// Says that something is wrong for which there is no numeric.
+    pub(crate) fn fail(&mut self, code: &str, explanation: &str) {
+        let command = self.client.command;
+        fail(
+            self.config,
+            self.client,
+            command,
+            code,
+            explanation,
+            self.reading.answer(),
+        );
+    }
+}
+
+/// Says that something is wrong for which there is no numeric: as a
+/// [standard reply](https://ircv3.net/specs/extensions/standard-replies) to who knows these, as a notice to others.
+pub(crate) fn fail(
+    config: &Config,
+    client: &Client,
+    command: &str,
+    code: &str,
+    explanation: &str,
+    out: &mut Vec<u8>,
+) {
+    let source = Source::server(&config.server);
+    match client.has(Caps::STANDARD_REPLIES) {
+        true => Line::new(out, source, "FAIL")
+            .param(command)
+            .param(code)
+            .trailing(explanation),
+        false => Line::new(out, source, "NOTICE")
+            .param(client.nick())
+            .trailing_fmt(format_args!("{command}: {explanation}")),
+    }
+}
+
+/// What is between the commas of a list: the part with this number.
+pub(crate) fn nth(list: &str, index: usize) -> Option<&str> {
+    list.split(',').nth(index)
+}
