@@ -1,6 +1,6 @@
 //! The server's life, from its first listener to its last connection.
 
-use std::{future::Future, io, pin::pin, process::ExitCode};
+use std::{future::Future, io, pin::pin, process::ExitCode, time::SystemTime};
 
 use chinwag::{Hub, Limits, Server, ServerError, sockets::Network};
 use futures::{
@@ -49,11 +49,13 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
         .map(|bound| format!("listening {bound}\n"))
         .collect();
 
+    let has_accounts = config.accounts.is_some();
+    let irc = config.irc.wire(has_accounts, SystemTime::now())?;
     let hub = open_hub(runtime, config, limits)?;
     let server = bound
         .into_iter()
         .fold(Server::new(hub.clone()), |server, bound| {
-            bound.serve(server)
+            bound.serve(server, &irc)
         });
     let (stop, stopped) = oneshot::channel::<()>();
     // The future that accepts is a task of its own. It then runs where the system tells of new connections;

@@ -5,6 +5,7 @@ use std::{collections::HashSet, env};
 use chinwag::TakenName;
 
 use super::{Config, Guests, command};
+use crate::listen::Endpoint;
 
 impl Config {
     /// What the operator is told besides, a line each.
@@ -36,6 +37,35 @@ impl Config {
                 }));
             }
             _ => {}
+        }
+        let speaks_irc = self.listen.iter().any(Endpoint::is_irc);
+        if !speaks_irc && let Some(key) = self.irc.set.first() {
+            doubts.push(format!(
+                "{key} is set, which has no effect: without --listen irc://HOST:PORT nobody speaks irc"
+            ));
+        }
+        if speaks_irc && self.irc.password.is_some() {
+            let open = self.listen.iter().filter(|endpoint| !endpoint.is_irc());
+            doubts.extend(open.map(|endpoint| {
+                format!("password is set, and on {endpoint} nobody is asked for it: that is done on irc only")
+            }));
+        }
+        if speaks_irc
+            && let (Some(idle), Some((interval, _))) = (self.timeouts.idle(), self.irc.keep_alive)
+            && idle <= interval
+        {
+            let [idle, interval] = [idle, interval].map(humantime::format_duration);
+            doubts.push(format!(
+                "idle-timeout is {idle}, and ping-interval {interval}: who is silent on irc is sent away before \
+                 being asked for a sign of life"
+            ));
+        }
+        if self.password_is_seen {
+            doubts.push(
+                "password is on the command line, where others on this machine can read it; \
+                 set CHINWAG_PASSWORD, or password in the --config file"
+                    .to_owned(),
+            );
         }
         doubts
     }

@@ -4,6 +4,7 @@
 mod doubts;
 mod file;
 mod help;
+mod irc;
 mod settings;
 mod values;
 
@@ -13,6 +14,7 @@ use chinwag::UserName;
 use clap::{
     Command, CommandFactory, FromArgMatches, Parser, Subcommand,
     error::{ContextKind, ContextValue, Error as ClapError, ErrorKind},
+    parser::ValueSource,
 };
 
 use self::settings::Settings;
@@ -58,6 +60,10 @@ pub(crate) fn load() -> Result<Order, Failure> {
     if let Some(path) = &settings.accounts {
         config.accounts = Some(AccountsFile::read(path)?);
     }
+    if let Some(path) = &settings.motd {
+        config.irc.motd = Some(irc::read_motd(path)?);
+    }
+    config.password_is_seen = line.password_is_seen;
     config.unknown_variables = doubts::unknown_variables();
     Ok(match line.check_config {
         true => {
@@ -82,6 +88,9 @@ struct CommandLine {
     #[command(subcommand)]
     task: Option<Task>,
 
+    #[arg(skip)]
+    password_is_seen: bool,
+
     /// What `hash-password` was called.
     #[arg(long, value_name = "NAME", hide = true)]
     hash_secret: Option<UserName>,
@@ -105,18 +114,21 @@ enum Task {
     },
 }
 
-/// Variables that are called otherwise now, with what they set. They count if the new ones are not there.
-const OLD_VARIABLES: [(&str, &str); 1] = [("CHINWAG_SECRETS", "accounts")];
+/// Variables of other names that settings have or had, with what they set. They count if the usual one is not there.
+const OTHER_VARIABLES: [(&str, &str); 2] = [
+    ("CHINWAG_SECRETS", "accounts"),
+    ("CHINWAG_REGISTRATION_TIMEOUT", "register_timeout"),
+];
 
 /// All that the command line and the environment may hold.
 fn command() -> Command {
-    OLD_VARIABLES
+    OTHER_VARIABLES
         .into_iter()
-        .fold(CommandLine::command(), |command, (old, arg)| {
+        .fold(CommandLine::command(), |command, (other, arg)| {
             command.mut_arg(arg, |arg| {
-                let new = arg.get_env().and_then(env::var_os);
-                match new.is_none() && env::var_os(old).is_some() {
-                    true => arg.env(old),
+                let usual = arg.get_env().and_then(env::var_os);
+                match usual.is_none() && env::var_os(other).is_some() {
+                    true => arg.env(other),
                     false => arg,
                 }
             })
@@ -124,7 +136,10 @@ fn command() -> Command {
 }
 
 fn parse(args: &[OsString]) -> Result<CommandLine, ClapError> {
-    CommandLine::from_arg_matches(&command().try_get_matches_from(args)?)
+    let matches = command().try_get_matches_from(args)?;
+    let mut line = CommandLine::from_arg_matches(&matches)?;
+    line.password_is_seen = matches.value_source("password") == Some(ValueSource::CommandLine);
+    Ok(line)
 }
 
 /// What to do with a command line that sets nothing: it asks for help, or is wrong.
@@ -152,11 +167,17 @@ fn value_kept_back(error: &ClapError) -> Option<String> {
     let ContextValue::String(usage) = error.get(ContextKind::InvalidArg)? else {
         return None;
     };
-    if error.kind() != ErrorKind::ValueValidation || !usage.starts_with("--oper ") {
+    if error.kind() != ErrorKind::ValueValidation || !is_kept_back(usage) {
         return None;
     }
     let why = std::error::Error::source(error)?;
     Some(format!("invalid value for '{usage}': {why}"))
+}
+
+fn is_kept_back(usage: &str) -> bool {
+    ["--oper ", "--password "]
+        .iter()
+        .any(|flag| usage.starts_with(flag))
 }
 
 /// The variable that the bad value is from, unless it is from a flag: of that alone the parser speaks.
@@ -165,18 +186,21 @@ fn variable(error: &ClapError, args: &[OsString]) -> Option<String> {
         return None;
     };
     // It is like `--threads <N>` or `--no-throttle[=<BOOL>]`.
-    let flag = usage.split([' ', '[', '=']).next()?;
-    let with_value = format!("{flag}=");
-    let is_given =
-        |arg: &OsString| arg == flag || arg.as_encoded_bytes().starts_with(with_value.as_bytes());
-    if args.iter().any(is_given) {
-        return None;
-    }
+    let name = usage.split([' ', '[', '=']).next()?.strip_prefix("--")?;
     let command = command();
-    let name = flag.strip_prefix("--")?;
     let arg = command
         .get_arguments()
         .find(|arg| arg.get_long() == Some(name))?;
+    let aliases = arg.get_all_aliases().unwrap_or_default();
+    let is_given = |name: &str| {
+        let flag = format!("--{name}");
+        let with_value = format!("{flag}=");
+        args.iter()
+            .any(|arg| *arg == *flag || arg.as_encoded_bytes().starts_with(with_value.as_bytes()))
+    };
+    if is_given(name) || aliases.into_iter().any(is_given) {
+        return None;
+    }
     Some(arg.get_env()?.to_str()?.to_owned())
 }
 

@@ -10,8 +10,14 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::values::{
-    Guests, Most, Pace, Pause, Room, Wait, slow_reader, taken_name, text, whole_number,
+use super::{
+    irc::{
+        IrcConfig, NETWORK_NAME, NetworkName, PING_INTERVAL, PING_TIMEOUT, Password, SERVER_NAME,
+        ServerName,
+    },
+    values::{
+        Guests, Most, Pace, Pause, Room, Term, Wait, slow_reader, taken_name, text, whole_number,
+    },
 };
 use crate::{
     accounts::{AccountsFile, Credential, Hashes},
@@ -40,6 +46,9 @@ pub(crate) struct Config {
     pub(crate) guests: Guests,
     /// Who may be an operator.
     pub(crate) opers: Hashes,
+    pub(crate) irc: IrcConfig,
+    /// Whether others on this machine can read the password.
+    pub(crate) password_is_seen: bool,
     pub(crate) runtime: RuntimeKind,
     /// How many threads serve connections, at most 1,024, if the runtime has that many of them.
     pub(crate) threads: NonZeroUsize,
@@ -70,6 +79,7 @@ const RATES: &str = "Rates";
 const POLICIES: &str = "Policies";
 const ROOMS: &str = "Rooms";
 const ACCOUNTS: &str = "Accounts";
+const IRC: &str = "IRC";
 
 /// What one layer sets. Field, flag, variable and key of the file are one name, but that the flag for one
 /// of the `rooms` is `--room`.
@@ -173,7 +183,9 @@ pub(super) struct Settings {
     ))]
     pub(super) idle_timeout: Option<Wait>,
 
+    #[serde(alias = "registration-timeout")]
     #[arg(long, value_name = "TIME", env = "CHINWAG_REGISTER_TIMEOUT")]
+    #[arg(visible_alias = "registration-timeout")]
     #[arg(help_heading = LIMITS, help = format!(
         "How long a client may have no name, like 30s or 1h; `off` or `never` is for ever\n[default: {}]",
         Wait(Timeouts::default().register())
@@ -342,6 +354,48 @@ pub(super) struct Settings {
                 [default: none]"
     )]
     pub(super) opers: Option<Vec<Credential>>,
+
+    #[arg(long, value_name = "NAME", env = "CHINWAG_SERVER_NAME")]
+    #[arg(help_heading = IRC, help = format!(
+        "What the server is called, like irc.example.org: best as clients reach it\n[default: {SERVER_NAME}]"
+    ))]
+    pub(super) server_name: Option<ServerName>,
+
+    #[arg(long, value_name = "NAME", env = "CHINWAG_NETWORK_NAME")]
+    #[arg(help_heading = IRC, help = format!(
+        "What clients call the chat: one word\n[default: {NETWORK_NAME}]"
+    ))]
+    pub(super) network_name: Option<NetworkName>,
+
+    #[arg(long, value_name = "PASSWORD", env = "CHINWAG_PASSWORD")]
+    #[arg(
+        help_heading = IRC,
+        help = "What all clients of irc must send as PASS; best set it by its variable or in the file, as others\n\
+                on this machine can read the command line\n\
+                [default: none]"
+    )]
+    pub(super) password: Option<Password>,
+
+    #[arg(long, value_name = "FILE", env = "CHINWAG_MOTD")]
+    #[arg(
+        help_heading = IRC,
+        help = "The message of the day: a text file, which is read at the start\n[default: none]"
+    )]
+    pub(super) motd: Option<PathBuf>,
+
+    #[arg(long, value_name = "TIME", env = "CHINWAG_PING_INTERVAL")]
+    #[arg(help_heading = IRC, help = format!(
+        "After how long a silence a client is sent a PING, like 90s; `off` or `never` is not at all\n[default: {}]",
+        Wait(Some(PING_INTERVAL))
+    ))]
+    pub(super) ping_interval: Option<Wait>,
+
+    #[arg(long, value_name = "TIME", env = "CHINWAG_PING_TIMEOUT")]
+    #[arg(help_heading = IRC, help = format!(
+        "How long it may take to answer, before it is disconnected\n[default: {}]",
+        Pause(PING_TIMEOUT)
+    ))]
+    pub(super) ping_timeout: Option<Term>,
 }
 
 fn list(endpoints: &[Endpoint]) -> String {
@@ -425,6 +479,12 @@ impl Settings {
             accounts: self.accounts.or(under.accounts),
             guests: self.guests.or(under.guests),
             opers: self.opers.or(under.opers),
+            server_name: self.server_name.or(under.server_name),
+            network_name: self.network_name.or(under.network_name),
+            password: self.password.or(under.password),
+            motd: self.motd.or(under.motd),
+            ping_interval: self.ping_interval.or(under.ping_interval),
+            ping_timeout: self.ping_timeout.or(under.ping_timeout),
         }
     }
 
@@ -452,6 +512,8 @@ impl Settings {
             accounts: None,
             guests: self.guests.unwrap_or_default(),
             opers: self.opers()?,
+            irc: self.irc()?,
+            password_is_seen: false,
             runtime,
             threads: self.thread_count()?,
             threads_set: self.threads.is_some(),
@@ -560,6 +622,45 @@ impl Settings {
 
     fn opers(&self) -> Result<Hashes, Unfit> {
         Hashes::of(self.opers.as_deref().unwrap_or_default()).map_err(Unfit::OperTwice)
+    }
+
+    fn irc(&self) -> Result<IrcConfig, ConfigError> {
+        let interval = self
+            .ping_interval
+            .map_or(Some(PING_INTERVAL), |wait| wait.0);
+        let timeout = self.ping_timeout.map_or(PING_TIMEOUT, |term| term.0);
+        for (key, wait) in [
+            ("ping-interval", interval.unwrap_or(PING_INTERVAL)),
+            ("ping-timeout", timeout),
+        ] {
+            if wait.is_zero() {
+                return Err(ConfigError::ZeroWait { key });
+            }
+        }
+        let set = [
+            (
+                "opers",
+                self.opers.as_ref().is_some_and(|opers| !opers.is_empty()),
+            ),
+            ("server-name", self.server_name.is_some()),
+            ("network-name", self.network_name.is_some()),
+            ("password", self.password.is_some()),
+            ("motd", self.motd.is_some()),
+            ("ping-interval", self.ping_interval.is_some()),
+            ("ping-timeout", self.ping_timeout.is_some()),
+        ];
+        Ok(IrcConfig {
+            server_name: self.server_name.clone().unwrap_or_default(),
+            network_name: self.network_name.clone().unwrap_or_default(),
+            password: self.password.clone(),
+            motd: None,
+            keep_alive: interval.map(|interval| (interval, timeout)),
+            set: set
+                .into_iter()
+                .filter(|&(_, is_set)| is_set)
+                .map(|(key, _)| key)
+                .collect(),
+        })
     }
 
     fn thread_count(&self) -> Result<NonZeroUsize, ConfigError> {

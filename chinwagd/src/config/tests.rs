@@ -3,7 +3,12 @@ use std::time::Duration;
 use chinwag::{Limits, Rate, Rates, SlowReader, TakenName, Timeouts};
 use clap::ValueEnum;
 
-use super::{file::line_at, *};
+use super::{
+    file::line_at,
+    irc::{NETWORK_NAME, PING_INTERVAL, PING_TIMEOUT, SERVER_NAME},
+    values::{Pause, Wait},
+    *,
+};
 use crate::{
     accounts::{Credential, Hashes},
     runtime::RuntimeKind,
@@ -51,6 +56,12 @@ fn nothing_set_is_the_defaults_of_the_library() {
     assert!(config.rooms.is_empty() && config.accounts.is_none());
     assert_eq!(config.runtime.to_string(), "tokio");
     assert!(config.opers.is_empty());
+    assert_eq!(config.irc.server_name.0, "chinwag.local");
+    assert_eq!(config.irc.network_name.0, "chinwag");
+    assert!(config.irc.password.is_none() && config.irc.motd.is_none());
+    let [interval, timeout] = [90, 60].map(Duration::from_secs);
+    assert_eq!(config.irc.keep_alive, Some((interval, timeout)));
+    assert!(config.irc.set.is_empty());
     assert!(!config.max_connections_set && !config.threads_set);
 }
 
@@ -98,6 +109,12 @@ fn every_key_of_the_file() {
         accounts = "names"
         guests = "refuse"
         opers = ["root:HASH"]
+        server-name = "irc.example.org"
+        network-name = "Example"
+        password = "sesame"
+        motd = "welcome"
+        ping-interval = "22s"
+        ping-timeout = "23s"
         runtime = "smol"
         threads = 2
         "#
@@ -141,6 +158,14 @@ fn every_key_of_the_file() {
     assert_eq!(config.guests, Guests::Refuse);
     let root: Credential = format!("root:{HASH}").parse().unwrap();
     assert_eq!(config.opers, Hashes::of(&[root]).unwrap());
+    assert_eq!(config.irc.server_name.0, "irc.example.org");
+    assert_eq!(config.irc.network_name.0, "Example");
+    assert_eq!(config.irc.password, Some("sesame".parse().unwrap()));
+    assert!(!format!("{settings:?} {config:?}").contains("sesame"));
+    assert_eq!(settings.motd, Some("welcome".into()));
+    let [interval, timeout] = [22, 23].map(Duration::from_secs);
+    assert_eq!(config.irc.keep_alive, Some((interval, timeout)));
+    assert_eq!(config.irc.set.len(), 7);
 }
 
 #[test]
@@ -172,7 +197,7 @@ fn every_setting_is_a_flag_a_variable_and_a_key() {
         let error = toml::from_str::<Settings>(&format!("{key} = -1")).unwrap_err();
         assert!(!error.message().contains("unknown field"), "{key}: {error}");
     }
-    assert_eq!(count, 32);
+    assert_eq!(count, 38);
 }
 
 #[test]
@@ -282,6 +307,18 @@ fn the_example_file_holds_the_defaults() {
     let connections = Limits::default().max_connections();
     let unset = format!("\n# max-connections = {connections}\n");
     assert!(include_str!("../../chinwag.example.toml").contains(&unset));
+    for (key, default) in [
+        ("server-name", SERVER_NAME),
+        ("network-name", NETWORK_NAME),
+        ("ping-interval", &Wait(Some(PING_INTERVAL)).to_string()),
+        ("ping-timeout", &Pause(PING_TIMEOUT).to_string()),
+    ] {
+        let unset = format!("\n# {key} = \"{default}\"\n");
+        assert!(
+            include_str!("../../chinwag.example.toml").contains(&unset),
+            "{key}"
+        );
+    }
     let example = example.resolve().unwrap();
     let defaults = Settings::default().resolve().unwrap();
     assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
@@ -312,12 +349,38 @@ fn operators_are_repeated_or_separated_by_spaces() {
 }
 
 #[test]
-fn what_was_called_otherwise_still_works() {
+fn what_has_two_names_is_known_by_both() {
     for line in [&["--secrets", "names"][..], &["--accounts", "names"]] {
         assert_eq!(flags(line).unwrap().accounts, Some("names".into()));
     }
     let old = file("secrets = 'names'");
     assert_eq!(old.accounts, Some("names".into()));
+    let minute = Some(Wait(Some(Duration::from_secs(60))));
+    let by_flag = flags(&["--registration-timeout", "1min"]).unwrap();
+    let by_file = file("registration-timeout = '1min'");
+    for settings in [by_flag, by_file] {
+        assert_eq!(settings.register_timeout, minute);
+    }
+}
+
+#[test]
+fn without_an_interval_there_are_no_pings() {
+    for off in ["off", "never"] {
+        let config = flags(&["--ping-interval", off, "--ping-timeout", "5s"]).unwrap();
+        assert_eq!(config.resolve().unwrap().irc.keep_alive, None);
+    }
+}
+
+#[test]
+fn a_password_is_said_to_be_seen_only_on_the_command_line() {
+    for (line, is_seen) in [
+        (&["chinwagd", "--password", "x"][..], true),
+        (&["chinwagd", "--password=x"], true),
+        (&["chinwagd"], false),
+    ] {
+        let line: Vec<_> = line.iter().map(OsString::from).collect();
+        assert_eq!(parse(&line).unwrap().password_is_seen, is_seen);
+    }
 }
 
 #[test]
@@ -366,6 +429,8 @@ fn what_cannot_work_is_refused_with_its_key() {
             "max-connections-per-address = 0",
             "max-connections-per-address is 0",
         ),
+        ("ping-interval = '0s'", "ping-interval is zero"),
+        ("ping-timeout = '0s'", "ping-timeout is zero"),
         ("listen = []", "the number of addresses in listen is 0"),
     ] {
         let error = file(settings).resolve().unwrap_err().to_string();
@@ -384,6 +449,26 @@ fn a_mistake_on_the_command_line_is_told_without_the_advice() {
         (
             &["hash-password", "a b"],
             "invalid value 'a b' for '[NAME]': a name has only letters",
+        ),
+        (
+            &["--password", "hunter2\n"],
+            "invalid value for '--password <PASSWORD>': it must be one line",
+        ),
+        (
+            &["--password="],
+            "invalid value for '--password <PASSWORD>': it is empty; leave it out",
+        ),
+        (
+            &["--server-name", "two words"],
+            "invalid value 'two words' for '--server-name <NAME>': it must be like the name of a host",
+        ),
+        (
+            &["--network-name", "two words"],
+            "invalid value 'two words' for '--network-name <NAME>': it must be one word of letters",
+        ),
+        (
+            &["--ping-timeout", "off"],
+            "invalid value 'off' for '--ping-timeout <TIME>': expected number at 0; it is a time like",
         ),
         (
             &["--oper", "root:hunter2"],

@@ -30,6 +30,7 @@ macro_rules! on_every_runtime {
 }
 
 mod accounts;
+mod irc;
 mod limits;
 mod load;
 mod logs;

@@ -204,6 +204,34 @@ fn the_file_is_refused_in_one_line_with_code_1() {
         ),
         ("accounts = 3\n", "it is the path of a file, in quotes"),
         ("secrets = 3\n", "it is the path of a file, in quotes"),
+        ("motd = 3\n", "it is the path of a file, in quotes"),
+        ("ping-interval = 90\n", "it is a time like \"30s\""),
+        ("ping-interval = '0s'\n", "ping-interval is zero"),
+        (
+            "ping-timeout = 60\n",
+            "it is a time like \"60s\", in quotes",
+        ),
+        (
+            "ping-timeout = 'off'\n",
+            "line 1: \"off\": expected number at 0; it is a time like 30s or 1h",
+        ),
+        ("registration-timeout = 3\n", "it is a time like \"30s\""),
+        (
+            "server-name = 3\n",
+            "it is a name like \"irc.example.org\", in quotes",
+        ),
+        (
+            "server-name = 'two words'\n",
+            "line 1: \"two words\": it must be like",
+        ),
+        ("network-name = 'two words'\n", "line 1: \"two words\": "),
+        ("password = 12345\n", "line 1: it is text, in quotes"),
+        ("password = hunter2\n", "line 1: it is text, in quotes"),
+        ("password = ''\n", "line 1: it is empty; leave it out"),
+        (
+            "password = \"hunter2\\n\"\n",
+            "line 1: it must be one line of at most 256 bytes",
+        ),
         (
             "opers = 'root:hunter2'\n",
             "line 1: it is a list like ['root:HASH'] of what chinwagd hash-password NAME prints",
@@ -254,7 +282,7 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
             "for example line://127.0.0.1:4000",
         ),
         (
-            &["--listen", "irc://127.0.0.1:4000"],
+            &["--listen", "ircs://127.0.0.1:4000"],
             "the schemes are line, seed,",
         ),
         (&["--listen", "line://127.0.0.1:99999"], "from 0 to 65535"),
@@ -374,6 +402,16 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         ),
         ("CHINWAG_MAX_ROOMS", "0", "max-rooms is 0"),
         (
+            "CHINWAG_PASSWORD",
+            "hunter2\n",
+            "CHINWAG_PASSWORD: invalid value for '--password <PASSWORD>': it must be one line",
+        ),
+        (
+            "CHINWAG_REGISTRATION_TIMEOUT",
+            "soon",
+            "CHINWAG_REGISTRATION_TIMEOUT: invalid value 'soon'",
+        ),
+        (
             "CHINWAG_OPERS",
             "root:hunter2",
             "CHINWAG_OPERS: invalid value for '--oper <NAME:HASH>': after the name there is no",
@@ -388,6 +426,12 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         &[("CHINWAG_THREADS", "two")],
         2,
         "chinwagd: invalid value 'three'",
+    );
+    refused(
+        &["--registration-timeout", "soon"],
+        &[("CHINWAG_REGISTER_TIMEOUT", "later")],
+        2,
+        "chinwagd: invalid value 'soon'",
     );
     // What the environment says in CHINWAG_CONFIG is a file, whose being there is another matter.
     refused(
@@ -449,6 +493,11 @@ fn help_and_version_are_answers() {
         "\nPolicies:\n",
         "\nRooms:\n",
         "\nAccounts:\n",
+        "\nIRC:\n",
+        "[alias: --registration-timeout]",
+        "[default: chinwag.local]",
+        "[default: 1m 30s]",
+        "irc://0.0.0.0:6667",
     ] {
         assert!(help.contains(needed), "{needed}");
     }
