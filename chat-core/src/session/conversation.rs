@@ -322,7 +322,10 @@ impl<W: Wire> Conversation<W> {
                 text,
                 least,
                 style,
-            } => self.say(room, text, least, style, now, items, effects),
+            } => {
+                let words = Words { text, least, style };
+                self.say(room, words, now, items, effects)
+            }
             Command::Signal { to, extra } => {
                 let granted = || {
                     let to = to.to_owned();
@@ -580,13 +583,12 @@ impl<W: Wire> Conversation<W> {
     fn say(
         &mut self,
         room: &str,
-        text: &str,
-        least: Role,
-        style: Style<'_>,
+        words: Words<'_>,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
+        let Words { text, least, style } = words;
         if self.hub().policy.is_some() {
             let name = match self.seat.room_name(room) {
                 Ok(name) => name.clone(),
@@ -1174,6 +1176,13 @@ fn error<'a>(verb: Verb, code: ErrorCode, explanation: impl Into<Cow<'a, str>>) 
         code,
         explanation: explanation.into(),
     }
+}
+
+/// What is said in a room, and to whom there.
+struct Words<'a> {
+    text: &'a str,
+    least: Role,
+    style: Style<'a>,
 }
 
 /// What a request came to.
