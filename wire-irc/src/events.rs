@@ -156,7 +156,8 @@ pub(crate) fn write(event: &Event, manner: Manner<'_>, out: &mut Vec<u8>) {
             let line = pen.line("INVITE").param(name.as_str());
             line.param(room.as_str()).end();
         }
-        Event::Renamed { new, .. } => pen.line("NICK").param(new.as_str()).end(),
+        // With a colon, by which ii knows the new one.
+        Event::Renamed { new, .. } => pen.line("NICK").trailing(new.as_str()),
         Event::Quit { reason, text, .. } => {
             let text = quit_text(*reason, text.as_deref());
             pen.line("QUIT").abridged(&text);
