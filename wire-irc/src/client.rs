@@ -80,9 +80,13 @@ pub(crate) enum Ask {
     Nothing,
     /// To join a channel, perhaps the last of several.
     Join {
+        /// Which.
+        room: Box<str>,
         /// Nothing is asked for behind it.
         last: bool,
     },
+    /// To be called that from now on.
+    Nick(Box<str>),
     /// What the topic of a channel is, into which one has just come.
     JoinTopic,
     /// To leave one channel after the other.

@@ -204,8 +204,14 @@ impl Default for Config {
 
 impl Config {
     /// Since when the server is there, if it is `now`.
-    pub(crate) fn created(&self, now: SystemTime) -> SystemTime {
+    pub(crate) fn created_by(&self, now: SystemTime) -> SystemTime {
         *self.created.get_or_init(|| now)
+    }
+
+    /// The same, if anything has been asked for by now.
+    pub(crate) fn created(&self) -> SystemTime {
+        let created = self.created.get().copied();
+        created.unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// What the hub allows.

@@ -79,36 +79,52 @@ impl<'a> Turn<'_, 'a> {
     /// Says that something is wrong for which there is no numeric.
     pub(crate) fn fail(&mut self, code: &str, explanation: &str) {
         let command = self.client.command;
-        fail(
-            self.config,
-            self.client,
+        let failure = Failure {
             command,
             code,
+            about: None,
             explanation,
-            self.reading.answer(),
-        );
+        };
+        failure.write(self.config, self.client, self.reading.answer());
     }
 }
 
-/// Says that something is wrong for which there is no numeric: as a
-/// [standard reply](https://ircv3.net/specs/extensions/standard-replies) to who knows these, as a notice to others.
-pub(crate) fn fail(
-    config: &Config,
-    client: &Client,
-    command: &str,
-    code: &str,
-    explanation: &str,
-    out: &mut Vec<u8>,
-) {
-    let source = Source::server(&config.server);
-    match client.has(Caps::STANDARD_REPLIES) {
-        true => Line::new(out, source, "FAIL")
-            .param(command)
-            .param(code)
-            .trailing(explanation),
-        false => Line::new(out, source, "NOTICE")
-            .param(client.nick())
-            .trailing_fmt(format_args!("{command}: {explanation}")),
+/// Something that is wrong for which there is no numeric.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failure<'a> {
+    /// The command that has failed.
+    pub(crate) command: &'a str,
+    /// Why, for programs.
+    pub(crate) code: &'a str,
+    /// What it was about, if it was about one channel or user.
+    pub(crate) about: Option<&'a str>,
+    /// Why, for people.
+    pub(crate) explanation: &'a str,
+}
+
+impl Failure<'_> {
+    /// Appends it: as a [standard reply](https://ircv3.net/specs/extensions/standard-replies) for who knows these, as a
+    /// notice for others.
+    pub(crate) fn write(self, config: &Config, client: &Client, out: &mut Vec<u8>) {
+        let Self {
+            command,
+            code,
+            about,
+            explanation,
+        } = self;
+        let source = Source::server(&config.server);
+        if !client.has(Caps::STANDARD_REPLIES) {
+            let line = Line::new(out, source, "NOTICE").param(client.nick());
+            return match about {
+                Some(about) => line.trailing_fmt(format_args!("{command} {about}: {explanation}")),
+                None => line.trailing_fmt(format_args!("{command}: {explanation}")),
+            };
+        }
+        let mut line = Line::new(out, source, "FAIL").param(command).param(code);
+        if let Some(about) = about {
+            line = line.echo(about);
+        }
+        line.trailing(explanation);
     }
 }
 

@@ -28,7 +28,10 @@ pub(crate) fn join<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     if step == 0 {
         // Until it is known that one is in.
         turn.client.skip = true;
-        turn.ask(Ask::Join { last: is_last });
+        turn.ask(Ask::Join {
+            room: room.into(),
+            last: is_last,
+        });
         let key = turn.raw_param(1).and_then(|keys| nth(keys, index));
         let key = key.filter(|key| !key.is_empty());
         return Some(Command::Join { room, key });

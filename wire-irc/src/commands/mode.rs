@@ -244,15 +244,18 @@ fn own_mode<'a>(turn: &mut Turn<'_, 'a>, letters: &'a str) -> Option<Command<'a>
             },
         });
     }
-    let mut changed = String::new();
+    let (mut set, mut unset) = (String::from("+"), String::from("-"));
     for (was, is, letter) in [
         (&mut turn.client.is_invisible, invisible, 'i'),
         (&mut turn.client.wants_wallops, wallops, 'w'),
     ] {
         if std::mem::replace(was, is) != is {
-            changed.push(if is { '+' } else { '-' });
-            changed.push(letter);
+            if is { &mut set } else { &mut unset }.push(letter);
         }
+    }
+    let mut changed = String::new();
+    for change in [set, unset].iter().filter(|change| change.len() > 1) {
+        changed.push_str(change);
     }
     if !changed.is_empty() {
         let source = Source::server(turn.client.nick());

@@ -3,7 +3,7 @@
 use chinwag_core::{Command, Entrance, OwnedSecret};
 
 use crate::{
-    client::Entry,
+    client::{Ask, Entry},
     commands::server,
     limits::{MAX_LOGIN, MAX_REAL_NAME},
     numeric::{ERR_ALREADYREGISTERED, ERR_NONICKNAMEGIVEN, ERR_PASSWDMISMATCH},
@@ -29,6 +29,7 @@ pub(crate) fn nick<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         return None;
     };
     if turn.client.is_registered() {
+        turn.ask(Ask::Nick(name.into()));
         return Some(Command::Register { name, secret: None });
     }
     turn.client.newcomer().nick = Some(name.into());
@@ -87,6 +88,7 @@ pub(crate) fn enter<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
             .trailing("Password incorrect");
         return None;
     }
+    turn.config.created_by(turn.reading.now());
     let newcomer = turn.client.newcomer();
     newcomer.entry = Entry::Asked;
     let (login, real_name) = newcomer.user.clone()?;

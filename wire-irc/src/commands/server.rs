@@ -152,7 +152,7 @@ pub(crate) fn info<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     if !is_here(turn, 0) {
         return None;
     }
-    let created = turn.config.created(turn.reading.now());
+    let created = turn.config.created();
     turn.numeric(RPL_INFO)
         .trailing_fmt(format_args!("This is {VERSION}, an embeddable chat server"));
     turn.numeric(RPL_INFO).trailing(
@@ -194,7 +194,7 @@ pub(crate) fn stats<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     }
     if query == "u" {
         let now = turn.reading.now();
-        let up = since_epoch(now).saturating_sub(since_epoch(turn.config.created(now)));
+        let up = since_epoch(now).saturating_sub(since_epoch(turn.config.created()));
         let up = up.as_secs();
         turn.numeric(RPL_STATSUPTIME).trailing_fmt(format_args!(
             "Server Up {} days {}:{:02}:{:02}",

@@ -115,7 +115,7 @@ impl Reply<'_> {
         self.client.newcomer().rooms = rooms.to_vec();
         self.client.newcomer().password = None;
         let server = &config.server;
-        let created = config.created(std::time::SystemTime::UNIX_EPOCH);
+        let created = config.created();
         let author = Author::of(me);
         let source = author.source();
         self.numeric(RPL_WELCOME).trailing_fmt(format_args!(
@@ -143,11 +143,7 @@ impl Reply<'_> {
         if let Some(event) = event {
             self.client.notice(event);
         }
-        let ask = match self.client.ask {
-            // Others are yet to come.
-            Ask::Gather(_) => return,
-            _ => std::mem::take(&mut self.client.ask),
-        };
+        let ask = std::mem::take(&mut self.client.ask);
         match (verb, ask) {
             (Verb::Join, ask) => {
                 self.client.skip = event.is_none();
@@ -191,7 +187,7 @@ impl Reply<'_> {
 
     /// Nothing more is asked of a channel in which one is not, and so nothing more is said if it was the last one.
     fn not_joined(&mut self, ask: &Ask) {
-        if let (Ask::Join { last: true }, Some(label)) = (ask, &mut self.client.label) {
+        if let (Ask::Join { last: true, .. }, Some(label)) = (ask, &mut self.client.label) {
             label.more = false;
         }
     }

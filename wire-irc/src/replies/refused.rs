@@ -6,6 +6,7 @@ use chinwag_core::{Asked, ErrorCode, HubError, Verb};
 
 use super::Reply;
 use crate::{
+    caps::Caps,
     client::Ask,
     modes,
     numeric::{
@@ -17,7 +18,7 @@ use crate::{
         ERR_UNAVAILRESOURCE, ERR_UNKNOWNERROR, ERR_USERNOTINCHANNEL, RPL_ENDOFNAMES, RPL_ENDOFWHO,
         RPL_ENDOFWHOIS,
     },
-    turn::fail,
+    turn::Failure,
 };
 
 impl Reply<'_> {
@@ -227,11 +228,18 @@ impl Reply<'_> {
     /// Says why a request was refused that has broken no rule of the chat: it could not be read, it came too fast, or
     /// the program does not allow it.
     pub(super) fn error(&mut self, verb: Verb, code: ErrorCode, explanation: &str) {
-        let is_newcomer = !self.client.is_registered();
+        let about: Option<Box<str>> = match &self.client.ask {
+            Ask::Join { room, .. } => Some(room.clone()),
+            Ask::Nick(name) => Some(name.clone()),
+            _ if verb == Verb::Register => Some(self.wanted_nick()),
+            _ => None,
+        };
         if let Ask::Join { .. } = self.client.ask {
             let ask = std::mem::take(&mut self.client.ask);
             self.not_joined(&ask);
         }
+        let is_limited = code == ErrorCode::RateLimited;
+        let knows_replies = self.client.has(Caps::STANDARD_REPLIES);
         match (verb, code) {
             (_, ErrorCode::TooLong) => return self.too_long(),
             (_, ErrorCode::NotRegistered) => {
@@ -240,13 +248,20 @@ impl Reply<'_> {
                     .trailing("You have not registered");
             }
             // Clients try another one then, which is the right thing to do whatever the reason is.
-            (Verb::Register, _) if is_newcomer => {
+            (Verb::Register, _) if !is_limited || !self.client.is_registered() => {
                 let numeric = match code {
                     ErrorCode::Denied => ERR_NICKNAMEINUSE,
                     _ => ERR_UNAVAILRESOURCE,
                 };
-                let nick = self.wanted_nick();
-                return self.numeric(numeric).echo(&nick).trailing(explanation);
+                let nick = about.as_deref().unwrap_or("*");
+                return self.numeric(numeric).echo(nick).trailing(explanation);
+            }
+            (Verb::Join, _) if !is_limited && !knows_replies => {
+                let room = about.as_deref().unwrap_or("*");
+                return self
+                    .numeric(ERR_UNAVAILRESOURCE)
+                    .echo(room)
+                    .trailing_fmt(format_args!("Cannot join channel: {explanation}"));
             }
             (Verb::LogIn, _) => return self.log_in_refused(),
             (Verb::Elevate, ErrorCode::Denied) => {
@@ -263,13 +278,12 @@ impl Reply<'_> {
             _ => "REFUSED",
         };
         let command = self.client.command;
-        fail(
-            self.config,
-            self.client,
+        let failure = Failure {
             command,
-            word,
+            code: word,
+            about: about.as_deref(),
             explanation,
-            self.out,
-        );
+        };
+        failure.write(self.config, self.client, self.out);
     }
 }
