@@ -595,7 +595,13 @@ impl Seat {
         self.hub.set_role(Some(actor), room, name, change, effects)
     }
 
-    pub(crate) fn invite(&self, room: &str, name: &str, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what the one who is invited is told, if they are not there already.
+    pub(crate) fn invite(
+        &self,
+        room: &str,
+        name: &str,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
         let (room, actor) = self.joined(room)?;
         self.hub.invite(Some(actor), room, name, effects)
     }
@@ -738,9 +744,11 @@ impl Seat {
                 (Answer::Users { users, first, last }, go_on)
             }
             ListOf::Members(room) => {
-                let (members, go_on) = room.lock().page(*next, *end, most);
+                let state = room.lock();
+                let (members, go_on) = state.page(*next, *end, most);
                 let answer = Answer::Members {
                     room: room.name().clone(),
+                    secret: state.settings().secret,
                     members,
                     first,
                     last: go_on.is_none(),

@@ -250,9 +250,10 @@ impl<W: Wire> Conversation<W> {
                 self.hub().counters.rate_limited();
                 // Rounded up, so that who waits as long is not refused again.
                 let wait = wait.as_millis() + 1;
-                if let Some(action) = action {
+                if asks {
+                    let verb = action.map_or(Verb::Unknown, Action::verb);
                     let explanation = format!("too fast: try again in {wait} ms");
-                    let refusal = error(action.verb(), ErrorCode::RateLimited, explanation);
+                    let refusal = error(verb, ErrorCode::RateLimited, explanation);
                     self.reply(&refusal, now, items);
                 }
             }
@@ -408,7 +409,10 @@ impl<W: Wire> Conversation<W> {
             Command::Role { room, name, change } => {
                 acked(self.seat.set_role(room, name, change, effects))
             }
-            Command::Invite { room, name } => acked(self.seat.invite(room, name, effects)),
+            Command::Invite { room, name } => {
+                let invited = self.seat.invite(room, name, effects);
+                invited.map(Done::Granted)
+            }
             Command::Set { room, setting } => acked(self.seat.set(room, setting, effects)),
             Command::Settings { room } => {
                 let settings = self.seat.settings(room);
