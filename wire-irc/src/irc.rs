@@ -21,7 +21,7 @@ use crate::{
     form::Shape,
     label::Label,
     last_words,
-    message::{MAX_CLIENT_TAGS, MAX_TEXT, Message, ParseError, privmsg},
+    message::{MAX_CLIENT_TAGS, MAX_TAG_DATA, MAX_TEXT, Message, ParseError, privmsg},
     numeric::{ERR_INPUTTOOLONG, ERR_UNKNOWNCOMMAND},
     replies::Reply,
     source::Source,
@@ -107,15 +107,18 @@ impl Irc {
     /// [utf8-only](https://ircv3.net/specs/extensions/utf8-only).
     #[cold]
     fn not_utf8(&mut self, payload: &[u8], reading: &mut Reading) {
+        let server = &self.config.server;
+        let out = reading.answer();
         let explanation = "Message rejected: it is not UTF-8, and nothing else is spoken here";
-        Line::new(
-            reading.answer(),
-            Source::server(&self.config.server),
-            "FAIL",
-        )
-        .param(commands::name(command_word(payload)))
-        .param("INVALID_UTF8")
-        .trailing(explanation);
+        Line::new(out, Source::server(server), "FAIL")
+            .param(commands::name(command_word(payload)))
+            .param("INVALID_UTF8")
+            .trailing(explanation);
+        if self.client.labels()
+            && let Some(mut label) = tags_of(payload).and_then(Tags::label).and_then(Label::new)
+        {
+            label.mark(server, out, 0, true);
+        }
     }
 
     /// Reads a part of a message.
@@ -370,6 +373,17 @@ fn own_label(event: &Event) -> Option<&str> {
     };
     let is_good = !extra.bytes().any(crate::write::is_bound);
     Tags::new(extra).label().filter(|_| is_good)
+}
+
+/// The tags of a line that cannot be read, if they can.
+fn tags_of(line: &[u8]) -> Option<Tags<'_>> {
+    let tags = line
+        .strip_prefix(b"@")?
+        .split(|&byte| byte == b' ')
+        .next()?;
+    let tags = std::str::from_utf8(tags).ok()?;
+    let is_good = tags.len() <= MAX_TAG_DATA && !tags.bytes().any(crate::write::is_bound);
+    is_good.then(|| Tags::new(tags))
 }
 
 /// The command of a line that cannot be read.

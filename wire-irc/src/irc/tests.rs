@@ -136,6 +136,15 @@ fn lines_that_are_no_messages_are_refused_or_ignored() {
     assert!(out.starts_with(b":irc.example.org 417 ada"));
 }
 
+#[test]
+fn what_is_not_utf8_is_refused_with_its_label() {
+    let mut irc = client(Caps::LABELED_RESPONSE.with(Caps::BATCH));
+    let (_, answer) = decoded(&mut irc, b"@label=x;a PRIVMSG #a :\xff");
+    assert!(answer.starts_with("@label=x :irc.example.org FAIL PRIVMSG"));
+    let (_, answer) = decoded(&mut irc, b"@label=\xff PRIVMSG #a :x");
+    assert!(answer.starts_with(":irc.example.org FAIL PRIVMSG"));
+}
+
 fn said(from: Option<&str>, extra: Option<&str>) -> Event {
     Event::Said {
         room: room(),
