@@ -338,10 +338,9 @@ impl<'a> Command<'a> {
             Self::LogIn(_) => Verb::LogIn,
             Self::Elevate { .. } | Self::StepDown => Verb::Elevate,
             Self::Describe { .. } => Verb::Describe,
-            Self::ListUsers
-            | Self::ListRooms
-            | Self::ListMembers { .. }
-            | Self::MembersOf(_) => Verb::List,
+            Self::ListUsers | Self::ListRooms | Self::ListMembers { .. } | Self::MembersOf(_) => {
+                Verb::List
+            }
             Self::Chat { .. } => Verb::Chat,
             Self::Join { .. } => Verb::Join,
             Self::Leave { .. } | Self::LeaveAny => Verb::Leave,
