@@ -121,8 +121,15 @@ pub(crate) fn invite<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         turn.missing();
         return None;
     };
-    turn.ask(Ask::Invite(name.into(), room.into()));
-    Some(Command::Invite { room, name })
+    // Who is there already is not invited; that is looked up first.
+    if turn.part == 0 {
+        turn.more();
+        turn.client.skip = true;
+        turn.ask(Ask::Invite(name.into(), room.into()));
+        return Some(Command::Whois { name });
+    }
+    turn.free();
+    (!turn.client.skip).then_some(Command::Invite { room, name })
 }
 
 /// `LIST`.

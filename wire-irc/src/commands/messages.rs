@@ -145,11 +145,9 @@ fn next_target<'a>(turn: &mut Turn<'_, 'a>, targets: &'a str) -> Option<(usize, 
 fn extra<'a>(turn: &Turn<'_, 'a>) -> Option<&'a str> {
     let client = &turn.client;
     let tags = turn.message.tags;
-    match tags.has_client_only() {
-        true => client.has(Caps::MESSAGE_TAGS),
-        false => client.label.is_some() && client.has(Caps::ECHO_MESSAGE),
-    }
-    .then(|| tags.as_str())
+    let is_relayed = client.has(Caps::MESSAGE_TAGS) && tags.has_client_only();
+    let is_labelled = client.label.is_some() && client.has(Caps::ECHO_MESSAGE);
+    (is_relayed || is_labelled).then(|| tags.as_str())
 }
 
 /// Which members a target is meant for, and of which channel.

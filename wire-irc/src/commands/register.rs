@@ -1,12 +1,14 @@
 //! `PASS`, `NICK` and `USER`: to come in, and to be called something.
 
-use chinwag_core::{Command, Entrance, OwnedSecret};
+use chinwag_core::{Command, Entrance, OwnedSecret, UserName};
 
 use crate::{
     client::{Ask, Entry},
     commands::server,
     limits::{MAX_LOGIN, MAX_REAL_NAME},
-    numeric::{ERR_ALREADYREGISTERED, ERR_NONICKNAMEGIVEN, ERR_PASSWDMISMATCH},
+    numeric::{
+        ERR_ALREADYREGISTERED, ERR_ERRONEUSNICKNAME, ERR_NONICKNAMEGIVEN, ERR_PASSWDMISMATCH,
+    },
     turn::Turn,
     write::floor,
 };
@@ -31,6 +33,12 @@ pub(crate) fn nick<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     if turn.client.is_registered() {
         turn.ask(Ask::Nick(name.into()));
         return Some(Command::Register { name, secret: None });
+    }
+    if let Err(why) = name.parse::<UserName>() {
+        turn.numeric(ERR_ERRONEUSNICKNAME)
+            .echo(name)
+            .trailing_fmt(format_args!("Erroneous nickname: {why}"));
+        return None;
     }
     turn.client.newcomer().nick = Some(name.into());
     enter(turn)

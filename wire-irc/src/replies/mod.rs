@@ -77,7 +77,13 @@ impl Reply<'_> {
             } => self.settings(room, settings, *created),
             Answer::Masks { room, list, masks } => self.masks(room, *list, masks),
             Answer::Sent { to, event } => self.sent(to, event),
-            Answer::Whois(about) => self.whois(about),
+            Answer::Whois(about) => match &self.client.ask {
+                Ask::Invite(_, room) => {
+                    let room = room.clone();
+                    self.may_invite(about, &room);
+                }
+                _ => self.whois(about),
+            },
             Answer::Whowas { name, past } => self.whowas(name, past),
             Answer::Found { person, .. } => self.found(person.as_ref()),
             Answer::Watched { name, person } => self.watched(name, person.as_ref()),
@@ -179,7 +185,10 @@ impl Reply<'_> {
                 self.own_mode("+o");
             }
             (_, Ask::OwnMode(change)) if event.is_some() => self.own_mode(change),
-            (Verb::Describe, Ask::SetName(name)) => self.named(&name),
+            // As all who are told it: only who has asked for it.
+            (Verb::Describe, Ask::SetName(name)) if self.client.has(Caps::SETNAME) => {
+                self.named(&name);
+            }
             (Verb::Signal, Ask::Signal(to, extra)) => self.signalled(&to, &extra),
             _ => {}
         }
@@ -187,7 +196,14 @@ impl Reply<'_> {
 
     /// Nothing more is asked of a channel in which one is not, and so nothing more is said if it was the last one.
     fn not_joined(&mut self, ask: &Ask) {
-        if let (Ask::Join { last: true, .. }, Some(label)) = (ask, &mut self.client.label) {
+        if let Ask::Join { last: true, .. } = ask {
+            self.is_over();
+        }
+    }
+
+    /// Nothing more is said to the message, although more was to come.
+    fn is_over(&mut self) {
+        if let Some(label) = &mut self.client.label {
             label.more = false;
         }
     }

@@ -46,6 +46,7 @@ impl Reply<'_> {
                 let ask = std::mem::take(&mut self.client.ask);
                 self.not_joined(&ask);
             }
+            Ask::Invite(..) => self.is_over(),
             _ => {}
         }
         if self.client.command == "NOTICE" && matches!(verb, Verb::Say | Verb::Chat) {

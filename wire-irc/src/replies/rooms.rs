@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use chinwag_core::{MaskEntry, MaskList, Person, Role, RoomInfo, RoomName, RoomSettings, Topic};
+use chinwag_core::{
+    MaskEntry, MaskList, Person, Role, RoomInfo, RoomName, RoomSettings, Topic, Whois,
+};
 
 use super::{Reply, name_parts};
 use crate::{
@@ -12,8 +14,8 @@ use crate::{
     commands::list_numerics,
     modes,
     numeric::{
-        RPL_CHANNELMODEIS, RPL_CREATIONTIME, RPL_ENDOFNAMES, RPL_LIST, RPL_LISTEND, RPL_LISTSTART,
-        RPL_NAMREPLY, RPL_NOTOPIC, RPL_TOPIC, RPL_TOPICWHOTIME,
+        ERR_USERONCHANNEL, RPL_CHANNELMODEIS, RPL_CREATIONTIME, RPL_ENDOFNAMES, RPL_LIST,
+        RPL_LISTEND, RPL_LISTSTART, RPL_NAMREPLY, RPL_NOTOPIC, RPL_TOPIC, RPL_TOPICWHOTIME,
     },
     time::seconds,
 };
@@ -39,6 +41,20 @@ impl Reply<'_> {
                 .param(by)
                 .number(seconds(*at))
                 .end();
+        }
+    }
+
+    /// Looks whether somebody is in a channel already, to which they are to be invited.
+    pub(super) fn may_invite(&mut self, about: &Whois, room: &str) {
+        let is_there = about.rooms.iter().any(|(there, _)| *there == room);
+        if is_there {
+            self.numeric(ERR_USERONCHANNEL)
+                .param(about.name.as_str())
+                .echo(room)
+                .trailing("is already on channel");
+            self.is_over();
+        } else {
+            self.client.skip = false;
         }
     }
 
