@@ -1,0 +1,147 @@
+//! Transcripts of IRC, played against a whole server in memory and in virtual time.
+//!
+//! Each file in `scripts/` is one topic. `scripts/README.md` says how to read and write one.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these are tests"
+)]
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+mod cast;
+mod message;
+mod pattern;
+mod script;
+mod settings;
+mod stage;
+mod stub;
+
+use cast::Cut;
+use script::Script;
+
+/// How the server and its peers are run: in which order, and over which links.
+const RUNS: [(u64, Cut); 4] = [
+    (0, Cut::Whole),
+    (1, Cut::Whole),
+    (2, Cut::Bytes),
+    (3, Cut::Anyhow),
+];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/irc/scripts")
+}
+
+fn read(name: &str) -> Script {
+    let path = folder().join(format!("{name}.irc"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    Script::parse(&text).unwrap_or_else(|wrong| panic!("{name}.irc:{wrong}"))
+}
+
+/// Plays the script `name` in each of the [`RUNS`], and tells everything that is not as it is written.
+fn play(name: &str) {
+    let script = read(name);
+    for (seed, cut) in RUNS {
+        let wrong = stage::play(&script, seed, cut);
+        if !wrong.is_empty() {
+            let all = wrong.iter().map(|wrong| format!("\n{name}.irc:{wrong}"));
+            let count = wrong.len();
+            let all: String = all.collect();
+            panic!("{count} lines are not as in the script (run {seed}):{all}\n");
+        }
+    }
+}
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        const SCRIPTS: &[&str] = &[$(stringify!($name)),*];
+        $(
+            #[test]
+            fn $name() {
+                play(stringify!($name));
+            }
+        )*
+    };
+}
+
+scripts! {
+    accounts
+    away
+    bot_mode
+    cap
+    casemapping
+    devices
+    echo
+    extended_monitor
+    flood
+    from_line
+    full_server
+    heirs
+    invite
+    join
+    join_refused
+    kick
+    labels
+    list
+    long
+    mode_channel
+    mode_lists
+    mode_members
+    mode_user
+    monitor
+    monitor_full
+    names
+    nick_reserved
+    nicks
+    oper
+    oper_none
+    part
+    password
+    ping
+    privmsg
+    program
+    quit
+    registration
+    registration_wait
+    replaced
+    sasl
+    sasl_none
+    server
+    setname
+    smuggling
+    split
+    standard_replies
+    statusmsg
+    tags
+    time
+    topic
+    unknown
+    userhost_ison
+    utf8
+    wallops_quiet
+    welcome
+    who
+    whois
+    whowas
+}
+
+/// A script that nobody plays would say whatever it likes.
+#[test]
+fn every_script_is_played() {
+    let files = fs::read_dir(folder()).unwrap();
+    let names = files.filter_map(|file| {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        name.strip_suffix(".irc").map(str::to_owned)
+    });
+    let played = SCRIPTS.iter().map(|&name| name.to_owned());
+    assert_eq!(names.collect::<BTreeSet<_>>(), played.collect());
+}
+
+/// All scripts can be read. It tells how much there is.
+#[test]
+fn every_script_is_well_formed() {
+    let steps: usize = SCRIPTS.iter().map(|name| read(name).lines.len()).sum();
+    println!("{} scripts, {steps} lines", SCRIPTS.len());
+}
