@@ -1,21 +1,21 @@
 //! What an act leaves to be done once no lock is held.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use super::{
     burst::Burst,
     mailbox::{Item, Mailbox, Manner, Pushed, wake_all},
     sleeper::Sleeper,
 };
-use crate::connections::ServerId;
+use crate::{connections::ServerId, model::Stamp};
 
 /// Tasks to be woken, and mailboxes that are fuller than they should be.
 ///
 /// No task is forgotten, also when the one that has to wake them panics.
 #[derive(Debug)]
 pub(crate) struct Effects {
-    /// What time it is, for those who read it on a calendar.
-    pub(crate) at: SystemTime,
+    /// What time it is, for what is sent.
+    pub(crate) at: Stamp,
     wakes: Vec<Sleeper>,
     /// Tasks that sleep, and in whose mailboxes there is something now.
     due: Vec<Sleeper>,
@@ -31,13 +31,13 @@ pub(crate) struct Effects {
 impl Default for Effects {
     /// At no particular time.
     fn default() -> Self {
-        Self::at(SystemTime::UNIX_EPOCH)
+        Self::at(Stamp::default())
     }
 }
 
 impl Effects {
     /// Of an act at that time.
-    pub(crate) fn at(at: SystemTime) -> Self {
+    pub(crate) fn at(at: Stamp) -> Self {
         Self {
             at,
             wakes: Vec::new(),
@@ -49,7 +49,7 @@ impl Effects {
     }
 
     /// For an in-process user.
-    pub(crate) fn of(own: &Arc<Mailbox>, at: SystemTime) -> Self {
+    pub(crate) fn of(own: &Arc<Mailbox>, at: Stamp) -> Self {
         let mut effects = Self::at(at);
         effects.own = Some(own.clone());
         effects

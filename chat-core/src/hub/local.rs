@@ -19,7 +19,8 @@ use crate::{
     connections::Listed,
     error::HubError,
     model::{
-        ErrorCode, Event, Person, QuitReason, Role, RoleChange, RoomSetting, Style, UserName, Whois,
+        ErrorCode, Event, Person, QuitReason, Role, RoleChange, RoomSetting, Stamp, Style,
+        UserName, Whois,
     },
     plug::one_line,
     rt::{Runtime, deadline_after},
@@ -379,7 +380,10 @@ impl LocalUser {
         }
         let now = self.hub.inner.now();
         self.seat.touch(now);
-        let mut effects = Effects::of(self.seat.mailbox(), self.hub.inner.system_time());
+        let mut effects = Effects::of(
+            self.seat.mailbox(),
+            Stamp::new(self.hub.inner.system_time()),
+        );
         loop {
             match act(&mut self.seat, &mut effects) {
                 Ok(done) => return Ok(done),

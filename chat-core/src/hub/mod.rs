@@ -399,7 +399,7 @@ impl Inner {
             connection: 0,
             number: self.program_messages.fetch_add(1, Ordering::Relaxed),
         };
-        let stamp = Stamp::new(self.system_time(), id);
+        let stamp = Stamp::new(self.system_time()).of(id);
         Message::new(&one_line(text), Style::default(), stamp)
     }
 

@@ -177,11 +177,17 @@ impl Seat {
     }
 
     /// Marks a message of this connection's.
-    pub(super) fn next_stamp(&self, at: SystemTime) -> Stamp {
-        let number = self.sent.get();
-        self.sent.set(number.wrapping_add(1));
-        let connection = self.number;
-        Stamp::new(at, MessageId { connection, number })
+    pub(super) fn next_stamp(&self, at: Stamp) -> Stamp {
+        let stamp = self.stamp(at);
+        self.sent.set(stamp.id().number.wrapping_add(1));
+        stamp
+    }
+
+    fn stamp(&self, at: Stamp) -> Stamp {
+        at.of(MessageId {
+            connection: self.number,
+            number: self.sent.get(),
+        })
     }
 
     /// The account that the peer has proved to be its own.
@@ -322,13 +328,7 @@ impl Seat {
             // Another connection of the same user may have changed the name by now.
             registered.refresh(&self.mailbox);
         }
-        let stamp = Stamp::new(
-            effects.at,
-            MessageId {
-                connection: self.number,
-                number: self.sent.get(),
-            },
-        );
+        let stamp = self.stamp(effects.at);
         let registered = self.registered.as_mut().filter(|r| r.is_here);
         let registered = registered.ok_or(HubError::NotRegistered)?;
         self.hub.check_text(text)?;
@@ -376,14 +376,14 @@ impl Seat {
             Told::Never => return Err(HubError::NoSuchUser.into()),
         }
         self.sent.set(self.sent.get().wrapping_add(1));
+        if others.is_empty() && !receipt {
+            return Ok(None);
+        }
         // To oneself: they have got it already.
         let others = match recipient.person == *me {
             true => &[][..],
             false => others,
         };
-        if others.is_empty() && !receipt {
-            return Ok(None);
-        }
         let sent = Event::Sent {
             to: recipient.person.name().clone(),
             from: me.clone(),

@@ -512,9 +512,6 @@ impl Inner {
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
         let state = user.lock();
-        if !state.is_here() {
-            return Err(HubError::NotRegistered.into());
-        }
         let old = state.person.clone();
         let new = old.described(change);
         if old.profile() == new.profile() {
@@ -545,6 +542,10 @@ impl Inner {
         event: Event,
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
+        // Else the name of one who is gone would be back in the list.
+        if !state.is_here() {
+            return Err(HubError::NotRegistered.into());
+        }
         let watchers = self.watchers.of(person.name());
         let mut locked = lock_all(state.in_order());
         for (_, room) in &mut locked {

@@ -152,7 +152,6 @@ pub enum Answer<'a> {
 
 /// What there is to know about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Whois {
     /// Who it is.
     pub name: Person,
@@ -170,7 +169,6 @@ pub struct Whois {
 
 /// Somebody who had a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Past {
     /// Who they were.
     pub person: Person,

@@ -270,6 +270,31 @@ impl fmt::Display for QuitReason {
 }
 
 impl Event {
+    /// A direct message that nothing is special about.
+    pub fn direct(from: Option<Person>, text: impl Into<Arc<str>>) -> Self {
+        Self::Direct {
+            from,
+            text: text.into(),
+            kind: Kind::default(),
+            extra: None,
+            stamp: Stamp::default(),
+        }
+    }
+
+    /// A message in a room that nothing is special about.
+    pub fn said(room: RoomName, seq: u64, from: Option<Person>, text: impl Into<Arc<str>>) -> Self {
+        Self::Said {
+            room,
+            seq,
+            from,
+            text: text.into(),
+            kind: Kind::default(),
+            least: Role::default(),
+            extra: None,
+            stamp: Stamp::default(),
+        }
+    }
+
     pub(crate) fn error(code: ErrorCode, explanation: impl Into<Box<str>>) -> Self {
         Self::Error {
             code,

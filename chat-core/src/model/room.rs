@@ -91,7 +91,6 @@ pub enum MaskList {
 
 /// A mask on a list of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct MaskEntry {
     /// The mask.
     pub mask: Mask,
@@ -103,7 +102,6 @@ pub struct MaskEntry {
 
 /// A room, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RoomInfo {
     /// What it is called.
     pub name: RoomName,
@@ -115,6 +113,18 @@ pub struct RoomInfo {
     pub created: SystemTime,
 }
 
+impl From<RoomName> for RoomInfo {
+    /// One that is empty, and of which nothing else is known.
+    fn from(name: RoomName) -> Self {
+        Self {
+            name,
+            members: 0,
+            topic: Topic::from(""),
+            created: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
 impl AsRef<str> for RoomInfo {
     fn as_ref(&self) -> &str {
         self.name.as_str()
@@ -123,10 +133,19 @@ impl AsRef<str> for RoomInfo {
 
 /// The topic of a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Topic {
     /// What it is; empty for none.
     pub text: Arc<str>,
     /// Who set it, and when; `None` if nobody has. Of the program, there is only when.
     pub set: Option<(Option<UserName>, SystemTime)>,
+}
+
+impl From<&str> for Topic {
+    /// One that nobody has set.
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.into(),
+            set: None,
+        }
+    }
 }

@@ -25,13 +25,19 @@ pub struct MessageId {
 }
 
 impl Stamp {
-    pub(crate) fn new(at: SystemTime, id: MessageId) -> Self {
+    /// Of no message yet, at that time.
+    pub(crate) fn new(at: SystemTime) -> Self {
         let since = at.duration_since(SystemTime::UNIX_EPOCH);
         let micros = since.unwrap_or_default().as_micros();
         Self {
             micros: u64::try_from(micros).unwrap_or(u64::MAX),
-            id,
+            id: MessageId::default(),
         }
+    }
+
+    /// Of this message, at the same time.
+    pub(crate) fn of(self, id: MessageId) -> Self {
+        Self { id, ..self }
     }
 
     /// When it was sent, to the microsecond; never before 1970.

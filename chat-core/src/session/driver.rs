@@ -23,6 +23,7 @@ use crate::{
     addresses::AddressPlace,
     connections::{Connections, Listed, Place},
     hub::{CloseReason, Effects, Heard, Inner, Item, Mailbox, Seat, Sleeper},
+    model::Stamp,
     net::Incoming,
     rt::{Runtime, Sleep, deadline_after},
     trace::log,
@@ -315,7 +316,7 @@ where
         let talk = &mut self.talk;
         talk.let_go();
         if talk.waits_for_program() {
-            scratch.effects.at = talk.hub().system_time();
+            scratch.effects.at = Stamp::new(talk.hub().system_time());
             talk.poll_pending(cx, rt.now(), &mut scratch.items, &mut scratch.effects);
         }
         talk.list();
@@ -461,8 +462,9 @@ where
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) {
-        effects.at = self.talk.hub().system_time();
-        reading.set_now(effects.at);
+        let time = self.talk.hub().system_time();
+        effects.at = Stamp::new(time);
+        reading.set_now(time);
         self.talk.seat.touch(now);
         self.handle_frames(input, now, reading, items, effects);
         self.talk.publish(now, items, effects);
@@ -525,7 +527,10 @@ where
         match self.talk.phase {
             Phase::Open => {
                 let has_name = self.talk.seat.name().is_some();
-                match (self.machine.deadline(has_name), self.talk.deadline()) {
+                match (
+                    self.machine.deadline(&self.talk.wire, has_name),
+                    self.talk.deadline(),
+                ) {
                     (Some(peer), Some(talk)) => Some(peer.min(talk)),
                     (one, other) => one.or(other),
                 }
@@ -566,7 +571,7 @@ where
             Phase::Open => {
                 self.talk.tick(now);
                 let has_name = self.talk.seat.name().is_some();
-                match self.machine.overdue(now, has_name) {
+                match self.machine.overdue(&self.talk.wire, now, has_name) {
                     Some(Overdue::Over(what)) => self.end(End::TimedOut(what), now),
                     Some(Overdue::Probe) => self.talk.probe(),
                     None => {}

@@ -29,8 +29,7 @@ pub(crate) struct Machine {
     /// By when it must have a name.
     register_by: Option<Instant>,
     idle: Option<Duration>,
-    /// How a silent peer is asked for a sign of life, and whether it has been.
-    keep_alive: Option<KeepAlive>,
+    /// A silent peer has been asked for a sign of life.
     probed: bool,
     last_heard: Instant,
 }
@@ -101,7 +100,6 @@ impl Machine {
             part: 0,
             register_by: timeouts.register().map(|wait| deadline_after(now, wait)),
             idle: timeouts.idle(),
-            keep_alive: wire.keep_alive(),
             probed: false,
             last_heard: now,
         }
@@ -193,10 +191,10 @@ impl Machine {
     }
 
     /// When [`overdue`](Self::overdue) is worth asking. It may move to a later time with every read.
-    pub(crate) fn deadline(&self, has_name: bool) -> Option<Instant> {
+    pub(crate) fn deadline(&self, wire: &impl Wire, has_name: bool) -> Option<Instant> {
         let after = |wait| deadline_after(self.last_heard, wait);
         let register = self.register_by.filter(|_| !has_name);
-        let probe = self.keep_alive.filter(|_| has_name).map(|keep_alive| {
+        let probe = wire.keep_alive().filter(|_| has_name).map(|keep_alive| {
             let KeepAlive { after, within } = keep_alive;
             match self.probed {
                 true => after.saturating_add(within),
@@ -210,8 +208,13 @@ impl Machine {
     }
 
     /// What is to be done about the peer by now, if anything. It is told once that it is to be probed.
-    pub(crate) fn overdue(&mut self, now: Instant, has_name: bool) -> Option<Overdue> {
-        if self.deadline(has_name)? > now {
+    pub(crate) fn overdue(
+        &mut self,
+        wire: &impl Wire,
+        now: Instant,
+        has_name: bool,
+    ) -> Option<Overdue> {
+        if self.deadline(wire, has_name)? > now {
             return None;
         }
         match self.register_by {
@@ -222,7 +225,7 @@ impl Machine {
         }
         let silent = now.saturating_duration_since(self.last_heard);
         let is_idle = self.idle.is_some_and(|idle| idle <= silent);
-        if self.keep_alive.is_some() && has_name && !self.probed && !is_idle {
+        if wire.keep_alive().is_some() && has_name && !self.probed && !is_idle {
             self.probed = true;
             return Some(Overdue::Probe);
         }
@@ -302,7 +305,10 @@ fn line_too_long(verb: Verb, max_line: usize) -> WireError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Line, Seed};
+    use crate::{
+        model::{Answer, Event},
+        wire::{Form, Line, Seed},
+    };
 
     fn machine(max_line: usize) -> Machine {
         let limits = Limits::builder().max_line(max_line).build().unwrap();
@@ -347,10 +353,10 @@ mod tests {
             actions,
             [
                 r#"Do(Register { name: "ada", secret: None })"#,
-                r#"Do(Chat { to: "bob", text: "a,b" })"#,
+                r#"Do(Chat { to: "bob", text: "a,b", style: Style { kind: Message, extra: None } })"#,
                 "Do(Ping)",
                 "Do(ListUsers)",
-                "Do(Quit)"
+                "Do(Quit { reason: None })"
             ]
         );
     }
@@ -401,7 +407,7 @@ mod tests {
             actions(&mut machine, Seed, reads),
             [
                 r#"Do(Register { name: "ada", secret: None })"#,
-                r#"Do(Chat { to: "ada", text: "hi" })"#
+                r#"Do(Chat { to: "ada", text: "hi", style: Style { kind: Message, extra: None } })"#
             ]
         );
         let long = format!("register,{}", "x".repeat(64));
@@ -420,35 +426,65 @@ mod tests {
         let mut machine = Machine::new(&Limits::default(), &timeouts, &Line, start);
         let at = |seconds| start + Duration::from_secs(seconds);
         machine.heard(at(9));
-        assert_eq!(machine.deadline(false), Some(at(10)));
-        assert_eq!(machine.overdue(at(9), false), None);
+        assert_eq!(machine.deadline(&Line, false), Some(at(10)));
+        assert_eq!(machine.overdue(&Line, at(9), false), None);
         assert!(
-            machine.overdue(at(10), false).is_some(),
+            machine.overdue(&Line, at(10), false).is_some(),
             "hearing is not a name"
         );
-        assert_eq!(machine.deadline(true), Some(at(69)));
-        assert_eq!(machine.overdue(at(68), true), None);
-        assert!(machine.overdue(at(69), true).is_some());
+        assert_eq!(machine.deadline(&Line, true), Some(at(69)));
+        assert_eq!(machine.overdue(&Line, at(68), true), None);
+        assert!(machine.overdue(&Line, at(69), true).is_some());
+    }
+
+    /// `line`, but silent peers are asked for a sign of life.
+    #[derive(Clone)]
+    struct Asks;
+
+    impl Wire for Asks {
+        fn frame_end(&self, input: &[u8]) -> Option<usize> {
+            Line.frame_end(input)
+        }
+
+        fn decode<'a>(
+            &mut self,
+            payload: &'a [u8],
+            reading: &mut Reading,
+        ) -> Result<Option<Command<'a>>, WireError> {
+            Line.decode(payload, reading)
+        }
+
+        fn keep_alive(&self) -> Option<KeepAlive> {
+            Some(KeepAlive {
+                after: Duration::from_secs(90),
+                within: Duration::from_secs(60),
+            })
+        }
+
+        fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+            Line.answer(answer, out);
+        }
+
+        fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {
+            Line::encode(event, form, out);
+        }
     }
 
     #[test]
     fn who_has_a_name_and_is_silent_is_asked_once_and_then_out_of_time() {
         let start = epoch();
         let mut machine = machine(64);
-        machine.keep_alive = Some(KeepAlive {
-            after: Duration::from_secs(90),
-            within: Duration::from_secs(60),
-        });
+        let asks = Asks;
         let at = |seconds| start + Duration::from_secs(seconds);
         machine.heard(start);
-        assert_eq!(machine.deadline(true), Some(at(90)));
-        assert_eq!(machine.overdue(at(89), true), None);
-        assert_eq!(machine.overdue(at(90), true), Some(Overdue::Probe));
-        assert_eq!(machine.overdue(at(91), true), None);
-        assert_eq!(machine.deadline(true), Some(at(150)));
+        assert_eq!(machine.deadline(&asks, true), Some(at(90)));
+        assert_eq!(machine.overdue(&asks, at(89), true), None);
+        assert_eq!(machine.overdue(&asks, at(90), true), Some(Overdue::Probe));
+        assert_eq!(machine.overdue(&asks, at(91), true), None);
+        assert_eq!(machine.deadline(&asks, true), Some(at(150)));
         machine.heard(at(140));
-        assert_eq!(machine.overdue(at(231), true), Some(Overdue::Probe));
-        let over = machine.overdue(at(291), true);
+        assert_eq!(machine.overdue(&asks, at(231), true), Some(Overdue::Probe));
+        let over = machine.overdue(&asks, at(291), true);
         assert!(matches!(over, Some(Overdue::Over(_))), "{over:?}");
     }
 }

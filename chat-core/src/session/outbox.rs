@@ -182,10 +182,7 @@ mod tests {
     fn mixed(outbox: &mut Outbox) -> Vec<u8> {
         let mut expected = Vec::new();
         for length in [1, 5000, 0, 70, 20_000] {
-            let direct = Event::Direct {
-                from: Some("ada".parse().unwrap()),
-                text: "x".repeat(length).into(),
-            };
+            let direct = Event::direct(Some("ada".parse().unwrap()), "x".repeat(length));
             outbox.answer(&mut Line::default(), &Answer::Pong);
             expected.extend_from_slice(b"pong\n");
             outbox.push(&mut Line::default(), &direct);

@@ -88,7 +88,11 @@ impl Wire for Seed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::HubError, model::Asked};
+    use crate::{
+        config::Limits,
+        error::HubError,
+        model::{Asked, Kind, Person, RoomName, Stamp, UserName},
+    };
 
     fn decode(read: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
         let mut wire = Seed;
@@ -105,8 +109,9 @@ mod tests {
         let chat = Command::Chat {
             to: "ada",
             text: "hi",
+            style: Style::default(),
         };
-        assert_eq!(decode(b"register,ada"), Ok(Some(register)));
+        assert_eq!(decode(b"register,ada"), Ok(Some(register.clone())));
         assert_eq!(decode(b"register,ada\r\n"), Ok(Some(register)));
         assert_eq!(decode(b"list,friends"), Ok(Some(Command::ListUsers)));
         assert_eq!(decode(b"list,whatever"), Ok(Some(Command::ListUsers)));
@@ -159,7 +164,12 @@ mod tests {
         for answer in [
             error(Verb::Register),
             refused(Verb::Register),
-            Answer::Welcome { name },
+            Answer::Welcome {
+                name,
+                rooms: Vec::new(),
+                connection: 1,
+                limits: Limits::default(),
+            },
         ] {
             Seed.answer(&answer, &mut out);
             out.push(b'|');
@@ -171,37 +181,35 @@ mod tests {
     #[test]
     fn it_has_words_for_messages_to_oneself_and_for_nothing_that_is_newer() {
         let room = || "#r".parse().unwrap();
-        let ada = || "ada".parse().unwrap();
+        let ada = || "ada".parse::<Person>().unwrap();
         let mut out = Vec::new();
         for event in [
             Event::Joined {
                 room: room(),
                 name: ada(),
             },
-            Event::Said {
-                room: room(),
-                seq: 1,
-                from: Some(ada()),
-                text: "hi".into(),
-            },
+            Event::said(room(), 1, Some(ada()), "hi"),
             Event::Sent {
-                to: ada().into(),
+                to: UserName::from(ada()),
+                from: ada(),
                 text: "hi".into(),
+                kind: Kind::Message,
+                extra: None,
+                stamp: Stamp::default(),
             },
             Event::Missed { count: 1 },
         ] {
             Seed::encode(&event, Form::default(), &mut out);
         }
         let rooms = Answer::Rooms {
-            rooms: vec![room()],
+            rooms: vec![RoomName::into(room())],
             first: true,
             last: true,
         };
         Seed.answer(&rooms, &mut out);
         assert_eq!(out, b"");
         for from in [Some(ada()), None] {
-            let text = "hi".into();
-            Seed::encode(&Event::Direct { from, text }, Form::default(), &mut out);
+            Seed::encode(&Event::direct(from, "hi"), Form::default(), &mut out);
         }
         assert_eq!(out, b"ada says hi* says hi");
     }

@@ -467,6 +467,10 @@ impl Witness {
                 self.stay(room).is_invite_only = Some(on);
                 self.is_there(room, by, line)
             }
+            Happening::Bans => {
+                self.may_do(room, by, all, None)?;
+                self.is_there(room, by, line)
+            }
             Happening::Invited => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use super::{
     super::{actor, append, append_direct, append_error, append_names},
     VERBS,
 };
-use crate::model::{Answer, ErrorCode, Event, Role, RoomSetting, Verb, Whois};
+use crate::model::{Answer, ErrorCode, Event, MaskList, Role, RoomSetting, Verb, Whois};
 
 /// Appends the line that tells `event`; nothing if there is none for it.
 pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
@@ -88,7 +88,7 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
             };
             append(out, [room.as_str(), " ", actor(by), " invite-only ", on]);
         }
-        Event::Invited { room, name, by } => append(
+        Event::Invited { room, name, by } | Event::Invitation { room, name, by } => append(
             out,
             [room.as_str(), " ", actor(by), " invited ", name.as_str()],
         ),
@@ -102,6 +102,20 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
         Event::Missed { count } => {
             append(out, ["missed,", &count.to_string(), ",not read in time"]);
         }
+        Event::Mask {
+            room,
+            list: MaskList::Bans,
+            mask,
+            on,
+            by,
+        } => {
+            let bans = match on {
+                true => " bans ",
+                false => " unbans ",
+            };
+            let whom = mask.only_name().unwrap_or(mask.as_str());
+            append(out, [room.as_str(), " ", actor(by), bans, whom]);
+        }
         Event::Announced { from, text } => {
             append(out, ["* ", from.as_str(), " announces ", text]);
         }
@@ -109,7 +123,6 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
         Event::Signal { .. }
         | Event::Set { .. }
         | Event::Mask { .. }
-        | Event::Invitation { .. }
         | Event::Described { .. }
         | Event::Online { .. }
         | Event::Offline { .. } => return,
