@@ -44,7 +44,7 @@ fn read(name: &str) -> Script {
 fn play(name: &str) {
     let script = read(name);
     for (seed, cut) in RUNS {
-        let wrong = stage::play(&script, seed, cut);
+        let wrong = stage::play(&script, seed, cut).wrong;
         if !wrong.is_empty() {
             let all = wrong.iter().map(|wrong| format!("\n{name}.irc:{wrong}"));
             let count = wrong.len();
@@ -125,6 +125,42 @@ scripts! {
     who
     whois
     whowas
+}
+
+/// The page for users says what there is: all of it is in some script, and nothing else.
+#[test]
+fn the_documentation_is_true() {
+    let (mut heard, mut said) = (BTreeSet::new(), BTreeSet::new());
+    for name in SCRIPTS {
+        let played = stage::play(&read(name), 0, Cut::Whole);
+        heard.extend(played.heard);
+        said.extend(played.said);
+    }
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/irc.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+    let (mut numerics, mut commands) = (BTreeSet::new(), BTreeSet::new());
+    for row in rows {
+        let mut cells = row.split(" | ");
+        let (what, rest) = (cells.next().unwrap(), cells.collect::<Vec<_>>());
+        let is_numeric = what.len() == 3 && what.bytes().all(|byte| byte.is_ascii_digit());
+        if is_numeric && rest.get(1).is_some_and(|yes| yes.starts_with("yes")) {
+            numerics.insert(what.to_owned());
+        }
+        let is_here = |yes: &&str| yes.starts_with("yes") || yes.starts_with("if there are accounts");
+        let words = what.split(", ").map(|word| word.trim_matches('`'));
+        let is_command = |word: &str| word.bytes().all(|byte| byte.is_ascii_uppercase());
+        if what.starts_with('`') && rest.first().is_some_and(is_here) {
+            commands.extend(words.filter(|word| is_command(word)).map(str::to_owned));
+        }
+    }
+    assert!(numerics.len() > 50 && commands.len() > 30);
+    heard.retain(|command| command.bytes().all(|byte| byte.is_ascii_digit()));
+    let unheard: Vec<_> = numerics.difference(&heard).collect();
+    let untold: Vec<_> = heard.difference(&numerics).collect();
+    assert!(unheard.is_empty() && untold.is_empty(), "in no script: {unheard:?}; not in the page: {untold:?}");
+    let unsaid: Vec<_> = commands.difference(&said).collect();
+    assert!(unsaid.is_empty(), "in no script: {unsaid:?}");
 }
 
 /// A script that nobody plays would say whatever it likes.

@@ -33,6 +33,16 @@ impl fmt::Display for Wrong {
     }
 }
 
+/// What came of a script.
+#[derive(Debug, Default)]
+pub(crate) struct Played {
+    /// Everything that is not as it is written.
+    pub(crate) wrong: Vec<Wrong>,
+    /// The commands and numerics that clients of IRC have heard, and those that they have sent.
+    pub(crate) heard: BTreeSet<String>,
+    pub(crate) said: BTreeSet<String>,
+}
+
 struct Stage<'a> {
     script: &'a Script,
     rt: VirtualRuntime,
@@ -41,13 +51,13 @@ struct Stage<'a> {
     cut: Cut,
     cast: BTreeMap<String, Actor>,
     bound: Bound,
-    wrong: Vec<Wrong>,
+    played: Played,
     /// The line that is played.
     number: usize,
 }
 
-/// Plays `script` once. Returns everything that is not as it is written.
-pub(crate) fn play(script: &Script, seed: u64, cut: Cut) -> Vec<Wrong> {
+/// Plays `script` once.
+pub(crate) fn play(script: &Script, seed: u64, cut: Cut) -> Played {
     let rt = VirtualRuntime::new(seed);
     let net = MemoryNet::on(&rt, seed);
     let (hub, irc) = settings::server(script, &rt).unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -66,16 +76,19 @@ pub(crate) fn play(script: &Script, seed: u64, cut: Cut) -> Vec<Wrong> {
         cut,
         cast,
         bound: Bound::new(),
-        wrong: Vec::new(),
+        played: Played::default(),
         number: 0,
     };
-    let wrong = rt.block_on(stage.play());
-    assert_eq!(rt.panics(), 0, "a task of the server's has panicked");
-    wrong
+    let mut played = rt.block_on(stage.play());
+    if rt.panics() > 0 {
+        let what = format!("{} tasks of the server have panicked", rt.panics());
+        played.wrong.push(Wrong { number: 0, what });
+    }
+    played
 }
 
 impl Stage<'_> {
-    async fn play(mut self) -> Vec<Wrong> {
+    async fn play(mut self) -> Played {
         let script = self.script;
         self.settle().await;
         let mut at = 0;
@@ -99,7 +112,7 @@ impl Stage<'_> {
         if !users.is_empty() || connections > 0 {
             self.note(format!("left when all were gone: {users:?}, {connections} connections"));
         }
-        self.wrong
+        self.played
     }
 
     async fn act(&mut self, what: &What) {
@@ -126,6 +139,9 @@ impl Stage<'_> {
                     self.expect_silence();
                     self.send(who, &line).await;
                 } else {
+                    if let Some(message) = Message::parse(&line) {
+                        self.played.said.insert(message.command);
+                    }
                     self.actor(who).wait_with(&line);
                 }
             }
@@ -233,6 +249,11 @@ impl Stage<'_> {
     }
 
     async fn send(&mut self, who: &str, line: &str) {
+        if let Some(message) = Message::parse(line)
+            && self.actor(who).is_irc()
+        {
+            self.played.said.insert(message.command);
+        }
         if let Err(why) = self.actor(who).send(line).await {
             self.note(format!("{who}: {why}"));
         }
@@ -254,11 +275,15 @@ impl Stage<'_> {
         let mut bad = Vec::new();
         for (who, actor) in &self.cast {
             for heard in &actor.heard {
-                if let Heard::Line(line) = heard
-                    && actor.is_irc()
-                    && let Err(why) = Message::check(line)
-                {
-                    bad.push(format!("{who} hears what nobody should, because {why}\n    heard     {line}"));
+                let Heard::Line(line) = heard else { continue };
+                if !actor.is_irc() {
+                    continue;
+                }
+                match Message::check(line) {
+                    Ok(message) => drop(self.played.heard.insert(message.command)),
+                    Err(why) => bad.push(format!(
+                        "{who} hears what nobody should, because {why}\n    heard     {line}"
+                    )),
                 }
             }
         }
@@ -373,7 +398,7 @@ impl Stage<'_> {
 
     fn note(&mut self, what: String) {
         let number = self.number;
-        self.wrong.push(Wrong { number, what });
+        self.played.wrong.push(Wrong { number, what });
     }
 }
 
