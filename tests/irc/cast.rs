@@ -35,7 +35,12 @@ impl Cut {
             Self::Anyhow => (300, true),
         };
         let capacity = 1 << 20;
-        Link { capacity, chunk, chop, ..Link::default() }
+        Link {
+            capacity,
+            chunk,
+            chop,
+            ..Link::default()
+        }
     }
 }
 
@@ -73,7 +78,10 @@ pub(crate) enum Heard {
 impl Actor {
     pub(crate) fn new(who: &str, role: &RoleOf, net: &MemoryNet, hub: &Hub, cut: Cut) -> Self {
         let who = match role {
-            RoleOf::Client { from: Some(from) } | RoleOf::User { from: Some(from), .. } => {
+            RoleOf::Client { from: Some(from) }
+            | RoleOf::User {
+                from: Some(from), ..
+            } => {
                 let addr = Addr::Tcp(SocketAddr::new(*from, 5000));
                 Who::Irc(net.connect_from("irc", addr))
             }
@@ -233,7 +241,9 @@ fn ask(bot: &mut LocalUser, line: &str) -> Result<(), String> {
         "rename" => bot.rename(what),
         "away" => bot.set_away((!rest.is_empty()).then_some(rest)),
         "role" => {
-            let (name, role) = some.and_then(|it| it.split_once(' ')).ok_or("role #ROOM NAME ROLE")?;
+            let (name, role) = some
+                .and_then(|it| it.split_once(' '))
+                .ok_or("role #ROOM NAME ROLE")?;
             let role: Role = role.parse().map_err(|_| "what role?")?;
             bot.set_role(what, name, role)
         }

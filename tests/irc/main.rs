@@ -93,6 +93,7 @@ scripts! {
     monitor
     monitor_full
     names
+    names_long
     nick_reserved
     nicks
     oper
@@ -147,7 +148,8 @@ fn the_documentation_is_true() {
         if is_numeric && rest.get(1).is_some_and(|yes| yes.starts_with("yes")) {
             numerics.insert(what.to_owned());
         }
-        let is_here = |yes: &&str| yes.starts_with("yes") || yes.starts_with("if there are accounts");
+        let is_here =
+            |yes: &&str| yes.starts_with("yes") || yes.starts_with("if there are accounts");
         let words = what.split(", ").map(|word| word.trim_matches('`'));
         let is_command = |word: &str| word.bytes().all(|byte| byte.is_ascii_uppercase());
         if what.starts_with('`') && rest.first().is_some_and(is_here) {
@@ -158,7 +160,10 @@ fn the_documentation_is_true() {
     heard.retain(|command| command.bytes().all(|byte| byte.is_ascii_digit()));
     let unheard: Vec<_> = numerics.difference(&heard).collect();
     let untold: Vec<_> = heard.difference(&numerics).collect();
-    assert!(unheard.is_empty() && untold.is_empty(), "in no script: {unheard:?}; not in the page: {untold:?}");
+    assert!(
+        unheard.is_empty() && untold.is_empty(),
+        "in no script: {unheard:?}; not in the page: {untold:?}"
+    );
     let unsaid: Vec<_> = commands.difference(&said).collect();
     assert!(unsaid.is_empty(), "in no script: {unsaid:?}");
 }

@@ -55,7 +55,10 @@ impl Message {
             _ => (0, line),
         };
         let message = Self::parse(line).ok_or("it is no message")?;
-        let middle = message.params.split_last().map_or(&[][..], |(_, rest)| rest);
+        let middle = message
+            .params
+            .split_last()
+            .map_or(&[][..], |(_, rest)| rest);
         let is_command = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
         match () {
             () if line.contains(['\0', '\r', '\n']) => Err("it holds NUL, CR or LF"),

@@ -39,7 +39,9 @@ fn mark(index: usize) -> char {
 
 /// The number of the wildcard that `c` stands for.
 fn index(c: char) -> Option<usize> {
-    (0xE000..0xF000).contains(&u32::from(c)).then(|| (u32::from(c) - FIRST) as usize)
+    (0xE000..0xF000)
+        .contains(&u32::from(c))
+        .then(|| (u32::from(c) - FIRST) as usize)
 }
 
 impl Pattern {
@@ -61,8 +63,12 @@ impl Pattern {
             let this = match inside {
                 "" => Wild::Word,
                 "..." => Wild::Rest,
-                _ if let Some(list) = inside.strip_prefix("any order: ") => Wild::AnyOrder(words(list)),
-                _ if let Some(list) = inside.strip_prefix("among others: ") => Wild::Among(words(list)),
+                _ if let Some(list) = inside.strip_prefix("any order: ") => {
+                    Wild::AnyOrder(words(list))
+                }
+                _ if let Some(list) = inside.strip_prefix("among others: ") => {
+                    Wild::Among(words(list))
+                }
                 _ if let Some(many) = repeated(inside) => {
                     text.push_str(&many);
                     continue;
@@ -92,7 +98,11 @@ impl Pattern {
         let mut tried = bound.clone();
         let same = self.text(&wanted.command, &heard.command, &mut tried)
             && wanted.source.is_some() == heard.source.is_some()
-            && self.text(&wanted.source.unwrap_or_default(), &heard.source.unwrap_or_default(), &mut tried)
+            && self.text(
+                &wanted.source.unwrap_or_default(),
+                &heard.source.unwrap_or_default(),
+                &mut tried,
+            )
             && self.tags(&wanted.tags, &heard.tags, &mut tried)
             && self.params(&wanted.params, &heard.params, &mut tried);
         if same {
@@ -111,14 +121,20 @@ impl Pattern {
         same
     }
 
-    fn tags(&self, wanted: &BTreeMap<String, String>, heard: &BTreeMap<String, String>, bound: &mut Bound) -> bool {
+    fn tags(
+        &self,
+        wanted: &BTreeMap<String, String>,
+        heard: &BTreeMap<String, String>,
+        bound: &mut Bound,
+    ) -> bool {
         let is_rest = |key: &&String| self.is_rest(key);
         let count = wanted.keys().filter(|key| !is_rest(key)).count();
         let are_all = wanted.keys().any(|key| self.is_rest(key)) || heard.len() == count;
         are_all
-            && wanted.iter().filter(|(key, _)| !is_rest(key)).all(|(key, value)| {
-                heard.get(key).is_some_and(|it| self.text(value, it, bound))
-            })
+            && wanted
+                .iter()
+                .filter(|(key, _)| !is_rest(key))
+                .all(|(key, value)| heard.get(key).is_some_and(|it| self.text(value, it, bound)))
     }
 
     fn params(&self, wanted: &[String], heard: &[String], bound: &mut Bound) -> bool {
@@ -154,12 +170,16 @@ impl Pattern {
         };
         let others = &wanted[c.len_utf8()..];
         let Some(wild) = index(c).map(|index| &self.wild[index]) else {
-            return heard.strip_prefix(c).is_some_and(|rest| self.text(others, rest, bound));
+            return heard
+                .strip_prefix(c)
+                .is_some_and(|rest| self.text(others, rest, bound));
         };
         if let Wild::Bind(name) = wild
             && let Some(value) = bound.get(name).cloned()
         {
-            return heard.strip_prefix(&*value).is_some_and(|rest| self.text(others, rest, bound));
+            return heard
+                .strip_prefix(&*value)
+                .is_some_and(|rest| self.text(others, rest, bound));
         }
         let ends = heard.char_indices().map(|(at, c)| at + c.len_utf8());
         for end in std::iter::once(0).chain(ends) {
@@ -168,8 +188,12 @@ impl Pattern {
                 Wild::Rest => true,
                 Wild::Word | Wild::Bind(_) => !it.is_empty() && !it.contains([' ', ';']),
                 Wild::OneOf(texts) => texts.iter().any(|text| text == it),
-                Wild::AnyOrder(words) => sorted(split(it)) == sorted(words.iter().map(|word| &**word)),
-                Wild::Among(words) => words.iter().all(|word| split(it).any(|there| there == word)),
+                Wild::AnyOrder(words) => {
+                    sorted(split(it)) == sorted(words.iter().map(|word| &**word))
+                }
+                Wild::Among(words) => words
+                    .iter()
+                    .all(|word| split(it).any(|there| there == word)),
             };
             let mut tried = bound.clone();
             if let Wild::Bind(name) = wild {
@@ -215,7 +239,8 @@ fn repeated(inside: &str) -> Option<String> {
 }
 
 fn is_name(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    text.chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 /// The items of a list: words, or what stands between commas if there are no spaces.
@@ -258,7 +283,13 @@ mod tests {
         assert!(matches(":a 001 b :*", ":a 001 b").is_none());
         assert!(matches("MODE * +b *!*@*", "MODE * +b *!*@*").is_some());
         assert!(matches(":a 005 b {...} :*", ":a 005 b X=1 Y Z :are supported").is_some());
-        assert!(matches(":a 353 b = #c :{any order: @a b c}", ":a 353 b = #c :b c @a").is_some());
+        assert!(
+            matches(
+                ":a 353 b = #c :{any order: @a b c}",
+                ":a 353 b = #c :b c @a"
+            )
+            .is_some()
+        );
         assert!(matches(":a 353 b = #c :{any order: @a b c}", ":a 353 b = #c :b @a").is_none());
         assert!(matches(":a 731 b :{any order: d,e}", ":a 731 b :e,d").is_some());
         assert!(matches("CAP * LS :{among others: x y=1}", "CAP * LS :z y=1 x ").is_some());
@@ -270,11 +301,17 @@ mod tests {
 
     #[test]
     fn names_bind() {
-        let bound = matches("@msgid={m} :{n}!{} A :about {m}", "@msgid=4-x :n!u@h A :about 4-x");
+        let bound = matches(
+            "@msgid={m} :{n}!{} A :about {m}",
+            "@msgid=4-x :n!u@h A :about 4-x",
+        );
         assert_eq!(bound.unwrap()["m"], "4-x");
         assert!(matches("@msgid={m} A :about {m}", "@msgid=4 A :about 5").is_none());
         let bound = Bound::from([("m".to_owned(), "4".to_owned())]);
-        assert_eq!(fill("@+reply={m} A {xy*2} {{b", &bound).unwrap(), "@+reply=4 A xyxy {b");
+        assert_eq!(
+            fill("@+reply={m} A {xy*2} {{b", &bound).unwrap(),
+            "@+reply=4 A xyxy {b"
+        );
         fill("{other}", &bound).unwrap_err();
     }
 }

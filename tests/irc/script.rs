@@ -28,17 +28,31 @@ pub(crate) enum What {
     /// These join a room, and what they hear of it is not looked at.
     Gather { room: String, who: Vec<String> },
     /// Somebody sends a line: at once, or together with the next one.
-    Send { who: String, line: String, at_once: bool },
+    Send {
+        who: String,
+        line: String,
+        at_once: bool,
+    },
     /// Somebody sends bytes.
     SendBytes { who: String, bytes: Vec<u8> },
     /// Somebody hears something.
-    Hear { who: String, wanted: Pattern, how: How, times: usize, text: String },
+    Hear {
+        who: String,
+        wanted: Pattern,
+        how: How,
+        times: usize,
+        text: String,
+    },
     /// Somebody hears nothing.
     HearNothing { who: String },
     /// Whatever somebody has heard is not looked at.
     Skip { who: String },
     /// Somebody was told so when they came in.
-    Supports { who: String, tokens: Vec<String>, lacks: bool },
+    Supports {
+        who: String,
+        tokens: Vec<String>,
+        lacks: bool,
+    },
     /// Somebody sees their connection closed.
     Closed { who: String },
     /// Somebody stops sending.
@@ -57,7 +71,10 @@ pub(crate) enum RoleOf {
     /// A client of IRC, that has said nothing yet.
     Client { from: Option<IpAddr> },
     /// A client of IRC, registered, with these capabilities.
-    User { from: Option<IpAddr>, caps: Vec<String> },
+    User {
+        from: Option<IpAddr>,
+        caps: Vec<String>,
+    },
     /// A registered user of the line protocol.
     Line,
     /// A registered user of the seed protocol.
@@ -138,9 +155,18 @@ fn what(line: &str, known: &[String]) -> Result<What, String> {
             let role = RoleOf::User { from, caps };
             Ok(What::Enter { who: new()?, role })
         }
-        "line" => Ok(What::Enter { who: new()?, role: RoleOf::Line }),
-        "seed" => Ok(What::Enter { who: new()?, role: RoleOf::Seed }),
-        "bot" => Ok(What::Enter { who: new()?, role: RoleOf::Bot }),
+        "line" => Ok(What::Enter {
+            who: new()?,
+            role: RoleOf::Line,
+        }),
+        "seed" => Ok(What::Enter {
+            who: new()?,
+            role: RoleOf::Seed,
+        }),
+        "bot" => Ok(What::Enter {
+            who: new()?,
+            role: RoleOf::Bot,
+        }),
         "advance" => {
             let wait = humantime::parse_duration(rest);
             Ok(What::Advance(wait.map_err(|error| error.to_string())?))
@@ -149,7 +175,10 @@ fn what(line: &str, known: &[String]) -> Result<What, String> {
         "room" => {
             let mut words = rest.split(' ').map(str::to_owned);
             let room = words.next().unwrap_or_default();
-            Ok(What::Gather { room, who: words.collect() })
+            Ok(What::Gather {
+                room,
+                who: words.collect(),
+            })
         }
         who if known.iter().any(|it| it == who) => does(who.to_owned(), rest),
         who => Err(format!("who is {who}?")),
@@ -197,12 +226,26 @@ fn does(who: String, rest: &str) -> Result<What, String> {
                     (How::Next, times)
                 }
             };
-            What::Hear { who, wanted, how, times, text: text.to_owned() }
+            What::Hear {
+                who,
+                wanted,
+                how,
+                times,
+                text: text.to_owned(),
+            }
         }
         ("hears", "nothing") => What::HearNothing { who },
         ("hears", "whatever") => What::Skip { who },
-        ("supports", _) => What::Supports { who, tokens: tokens(), lacks: false },
-        ("lacks", _) => What::Supports { who, tokens: tokens(), lacks: true },
+        ("supports", _) => What::Supports {
+            who,
+            tokens: tokens(),
+            lacks: false,
+        },
+        ("lacks", _) => What::Supports {
+            who,
+            tokens: tokens(),
+            lacks: true,
+        },
         ("is", "closed") => What::Closed { who },
         ("stops", "sending") => What::Leave { who },
         ("breaks", "") => What::Break { who },

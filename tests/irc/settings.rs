@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::stub::Irc;
 use chinwag::{
     Authenticator, Claim, Denied, Hub, Limits, Rates, Runtime, TakenName, Timeouts, async_trait,
 };
 use chinwag_testkit::VirtualRuntime;
-use crate::stub::Irc;
 
 use crate::script::Script;
 
@@ -14,7 +14,10 @@ use crate::script::Script;
 pub(crate) const BEGIN: u64 = 1_767_225_600;
 
 /// The hub and the wire that `script` asks for.
-pub(crate) fn server(script: &Script, rt: &VirtualRuntime) -> Result<(Hub, chinwag::wire::Line), String> {
+pub(crate) fn server(
+    script: &Script,
+    rt: &VirtualRuntime,
+) -> Result<(Hub, chinwag::wire::Line), String> {
     let mut limits = Limits::builder();
     let mut timeouts = Timeouts::builder();
     let mut rates = Rates::unlimited();
@@ -128,9 +131,8 @@ impl Authenticator for Doorman {
 }
 
 fn knows(secrets: &[(String, String)], claim: Claim<'_>) -> Result<(), Denied> {
-    let is = |(name, secret): &&(String, String)| {
-        *claim.name == **name && claim.secret == Some(secret)
-    };
+    let is =
+        |(name, secret): &&(String, String)| *claim.name == **name && claim.secret == Some(secret);
     match secrets.iter().find(is) {
         Some(_) => Ok(()),
         None => Err(Denied::new("wrong name or secret")),

@@ -95,7 +95,11 @@ impl Stage<'_> {
         while let Some(line) = script.lines.get(at) {
             self.number = line.number;
             match &line.what {
-                What::Hear { who, how: How::AnyOrder, .. } => {
+                What::Hear {
+                    who,
+                    how: How::AnyOrder,
+                    ..
+                } => {
                     at += self.hear_any_order(who, at);
                     continue;
                 }
@@ -110,7 +114,9 @@ impl Stage<'_> {
         self.rt.sleep(std::time::Duration::from_secs(20)).await;
         let (users, connections) = (self.hub.users(), self.hub.connections());
         if !users.is_empty() || connections > 0 {
-            self.note(format!("left when all were gone: {users:?}, {connections} connections"));
+            self.note(format!(
+                "left when all were gone: {users:?}, {connections} connections"
+            ));
         }
         self.played
     }
@@ -152,7 +158,9 @@ impl Stage<'_> {
                 }
                 self.settle().await;
             }
-            What::Hear { who, how, times, .. } => {
+            What::Hear {
+                who, how, times, ..
+            } => {
                 for _ in 0..*times {
                     self.hear(what, who, *how);
                 }
@@ -293,8 +301,12 @@ impl Stage<'_> {
     }
 
     fn hear(&mut self, what: &What, who: &str, how: How) {
-        let What::Hear { wanted, text, .. } = what else { return };
-        let Some(actor) = self.cast.get_mut(who) else { return };
+        let What::Hear { wanted, text, .. } = what else {
+            return;
+        };
+        let Some(actor) = self.cast.get_mut(who) else {
+            return;
+        };
         let is_irc = actor.is_irc();
         let bound = &mut self.bound;
         let mut is_it = |heard: &Heard| match heard {
@@ -311,7 +323,10 @@ impl Stage<'_> {
             (Some(index), _) => {
                 let before: Vec<_> = actor.heard.drain(..=index).take(index).collect();
                 for heard in before {
-                    self.note(format!("{who} hears too much\n    heard     {}", show(&heard)));
+                    self.note(format!(
+                        "{who} hears too much\n    heard     {}",
+                        show(&heard)
+                    ));
                 }
             }
             (None, _) => {
@@ -341,7 +356,9 @@ impl Stage<'_> {
         }
         for line in &group {
             self.number = line.number;
-            let What::Hear { wanted, text, .. } = &line.what else { continue };
+            let What::Hear { wanted, text, .. } = &line.what else {
+                continue;
+            };
             let bound = &mut self.bound;
             let found = next.iter().position(|heard| match heard {
                 Heard::Line(line) => wanted.matches_message(line, bound),
@@ -349,11 +366,16 @@ impl Stage<'_> {
             });
             match found {
                 Some(index) => drop(next.remove(index)),
-                None => self.note(format!("{who} does not hear what they should\n    expected  {text}")),
+                None => self.note(format!(
+                    "{who} does not hear what they should\n    expected  {text}"
+                )),
             }
         }
         for heard in next {
-            self.note(format!("{who} hears too much\n    heard     {}", show(&heard)));
+            self.note(format!(
+                "{who} hears too much\n    heard     {}",
+                show(&heard)
+            ));
         }
         group.len()
     }
@@ -369,7 +391,10 @@ impl Stage<'_> {
     fn expect_silence_of(&mut self, who: &str) {
         let heard: Vec<_> = self.actor(who).heard.drain(..).collect();
         for heard in heard {
-            self.note(format!("before this, {who} hears too much\n    heard     {}", show(&heard)));
+            self.note(format!(
+                "before this, {who} hears too much\n    heard     {}",
+                show(&heard)
+            ));
             if heard == Heard::End {
                 self.actor(who).vanish();
             }
@@ -387,13 +412,15 @@ impl Stage<'_> {
     }
 
     fn is_bot(&self, who: &str) -> bool {
-        self.script.lines.iter().any(|line| {
-            matches!(&line.what, What::Enter { who: it, role: RoleOf::Bot } if it == who)
-        })
+        self.script.lines.iter().any(
+            |line| matches!(&line.what, What::Enter { who: it, role: RoleOf::Bot } if it == who),
+        )
     }
 
     fn actor(&mut self, who: &str) -> &mut Actor {
-        self.cast.get_mut(who).unwrap_or_else(|| panic!("{who} is not there"))
+        self.cast
+            .get_mut(who)
+            .unwrap_or_else(|| panic!("{who} is not there"))
     }
 
     fn note(&mut self, what: String) {
