@@ -78,7 +78,9 @@ scripts! {
     flood
     from_line
     full_server
+    half_close
     heirs
+    hooks
     invite
     join
     join_refused

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::stub::Irc;
 use chinwag::{
-    Authenticator, Claim, Denied, Hub, Limits, Rates, Runtime, TakenName, Timeouts, async_trait,
+    Addr, Authenticator, Claim, Denied, Hub, Limits, Policy, Rates, RoomName, Runtime, TakenName,
+    Timeouts, UserName, Verb, Verdict, async_trait,
 };
 use chinwag_testkit::VirtualRuntime;
 
@@ -24,7 +25,7 @@ pub(crate) fn server(
     let mut taken = TakenName::default();
     let mut doorman = Doorman::default();
     let mut rooms = Vec::new();
-    let mut has_doorman = false;
+    let (mut has_doorman, mut has_keeper) = (false, false);
     let never = Duration::from_secs(24 * 3600);
     let mut keep_alive = (never, never);
     let mut irc = Irc::builder()
@@ -46,6 +47,7 @@ pub(crate) fn server(
             "oper" => doorman.operators.push(owned()?),
             "reserve" => doorman.reserved.push(owned()?),
             "room" => rooms.push(value.to_owned()),
+            "keeper" => has_keeper = true,
             "rates" if value == "default" => rates = Rates::default(),
             "keep-alive" => {
                 let (after, within) = pair()?;
@@ -87,6 +89,9 @@ pub(crate) fn server(
         .calendar(move || at(calendar.elapsed()));
     if has_doorman {
         hub = hub.authenticator(doorman);
+    }
+    if has_keeper {
+        hub = hub.policy(Keeper(rt.clone()));
     }
     let hub = hub.build();
     for room in rooms {
@@ -136,5 +141,51 @@ fn knows(secrets: &[(String, String)], claim: Claim<'_>) -> Result<(), Denied> {
     match secrets.iter().find(is) {
         Some(_) => Ok(()),
         None => Err(Denied::new("wrong name or secret")),
+    }
+}
+
+/// Keeps order: `root` is no nick, `#staff` no room for just anybody, `spam` is not said and `damn` said otherwise; and
+/// what has `slow` in it takes three seconds.
+struct Keeper(VirtualRuntime);
+
+impl Keeper {
+    async fn look_at(&self, text: &str) -> Result<Verdict, Denied> {
+        if text.contains("slow") {
+            self.0.sleep(Duration::from_secs(3)).await;
+        }
+        match text {
+            _ if text.contains("spam") => Err(Denied::new("no advertisements")),
+            _ if text.contains("damn") => Ok(Verdict::Rewrite(text.replace("damn", "d***"))),
+            _ => Ok(Verdict::Allow),
+        }
+    }
+}
+
+#[async_trait]
+impl Policy for Keeper {
+    async fn register(&self, _: &Addr, name: &UserName) -> Result<(), Denied> {
+        match name == "root" {
+            true => Err(Denied::new("that name is reserved")),
+            false => Ok(()),
+        }
+    }
+
+    async fn join(&self, _: &UserName, room: &RoomName) -> Result<(), Denied> {
+        match room == "#staff" {
+            true => Err(Denied::new("only for the staff")),
+            false => Ok(()),
+        }
+    }
+
+    async fn publish(&self, _: &UserName, _: &RoomName, text: &str) -> Result<Verdict, Denied> {
+        self.look_at(text).await
+    }
+
+    async fn direct(&self, _: &UserName, _: &UserName, text: &str) -> Result<Verdict, Denied> {
+        self.look_at(text).await
+    }
+
+    async fn text(&self, _: &UserName, _: Verb, text: &str) -> Result<Verdict, Denied> {
+        self.look_at(text).await
     }
 }
