@@ -197,8 +197,12 @@ pub trait Policy: Send + Sync + 'static {
     }
 
     /// Somebody writes something that others read beside their name: a topic ([`Verb::Topic`]), why they are away
-    /// ([`Verb::Away`]), or why they put somebody out of a room ([`Verb::Kick`]). Names are for
-    /// [`register`](Self::register).
+    /// ([`Verb::Away`]), why they put somebody out of a room ([`Verb::Kick`]) or leave it ([`Verb::Leave`]), or who they
+    /// are in full ([`Verb::Describe`]); or something that clients show in another way, such as that somebody is typing
+    /// or likes a message ([`Verb::Signal`]). Names are for [`register`](Self::register).
+    ///
+    /// What a message carries beside its text ([`Style::extra`](crate::Style::extra)) is asked about as a signal too,
+    /// and left out unless it is allowed as it is. Why somebody quits is not told to others where there is a policy.
     ///
     /// # Errors
     ///

@@ -19,6 +19,7 @@ mod presence;
 mod rates;
 mod rooms;
 mod seed;
+mod settings;
 mod shutdown;
 mod slow;
 mod wakers;

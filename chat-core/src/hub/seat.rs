@@ -487,6 +487,13 @@ impl Seat {
         Ok(event)
     }
 
+    /// One of the rooms that one is in.
+    pub(crate) fn any_room(&self) -> Result<RoomName, HubError> {
+        let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
+        let joined = registered.rooms.first().ok_or(HubError::NotAMember)?;
+        Ok(joined.room.name().clone())
+    }
+
     pub(crate) fn topic(&self, room: &str) -> Result<Answer<'static>, HubError> {
         self.name().ok_or(HubError::NotRegistered)?;
         let room = self.visible(room)?;

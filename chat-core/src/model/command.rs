@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{MaskList, RoomSetting};
+use super::{MaskList, RoomName, RoomSetting};
 
 /// A request, as a [`Wire`](crate::wire::Wire) read it: well formed, but not yet checked.
 ///
@@ -71,6 +71,13 @@ pub enum Command<'a> {
         /// Why, for people.
         reason: Option<&'a str>,
     },
+    /// Be no longer a member of one of one's rooms, whichever; refused where there is none.
+    LeaveAny,
+    /// List the members of a room that the wire knows by itself, such as one of those in
+    /// [`Answer::Welcome`](super::Answer::Welcome).
+    MembersOf(RoomName),
+    /// Ask for the topic of such a room.
+    TopicOf(RoomName),
     /// Send a message to all members of a room.
     Say {
         /// Which room.
@@ -305,6 +312,9 @@ impl<'a> Command<'a> {
             | Self::Invite { room, name } => (Some(room), Some(name)),
             Self::Enter(_)
             | Self::LogIn(_)
+            | Self::LeaveAny
+            | Self::MembersOf(_)
+            | Self::TopicOf(_)
             | Self::StepDown
             | Self::Describe { .. }
             | Self::ListUsers
@@ -328,13 +338,16 @@ impl<'a> Command<'a> {
             Self::LogIn(_) => Verb::LogIn,
             Self::Elevate { .. } | Self::StepDown => Verb::Elevate,
             Self::Describe { .. } => Verb::Describe,
-            Self::ListUsers | Self::ListRooms | Self::ListMembers { .. } => Verb::List,
+            Self::ListUsers
+            | Self::ListRooms
+            | Self::ListMembers { .. }
+            | Self::MembersOf(_) => Verb::List,
             Self::Chat { .. } => Verb::Chat,
             Self::Join { .. } => Verb::Join,
-            Self::Leave { .. } => Verb::Leave,
+            Self::Leave { .. } | Self::LeaveAny => Verb::Leave,
             Self::Say { .. } => Verb::Say,
             Self::Signal { .. } => Verb::Signal,
-            Self::Topic { .. } => Verb::Topic,
+            Self::Topic { .. } | Self::TopicOf(_) => Verb::Topic,
             Self::Kick { .. } => Verb::Kick,
             Self::Ban { .. } => Verb::Ban,
             Self::Unban { .. } => Verb::Unban,
@@ -390,19 +403,19 @@ pub enum Verb {
     Elevate,
     /// [`Command::Describe`].
     Describe,
-    /// [`Command::ListUsers`], [`Command::ListRooms`], [`Command::ListMembers`].
+    /// [`Command::ListUsers`], [`Command::ListRooms`], [`Command::ListMembers`], [`Command::MembersOf`].
     List,
     /// [`Command::Chat`].
     Chat,
     /// [`Command::Join`].
     Join,
-    /// [`Command::Leave`].
+    /// [`Command::Leave`] and [`Command::LeaveAny`].
     Leave,
     /// [`Command::Say`].
     Say,
     /// [`Command::Signal`].
     Signal,
-    /// [`Command::Topic`].
+    /// [`Command::Topic`] and [`Command::TopicOf`].
     Topic,
     /// [`Command::Kick`].
     Kick,

@@ -186,11 +186,17 @@ fn fold_name(c: char) -> impl Iterator<Item = char> + Clone {
 /// Only the last star is ever given more of the text: what an earlier one could take would leave less for those
 /// behind it. So however many stars there are, a character of the text is looked at no more often than there are
 /// characters between two of them.
+///
+/// What is too long to match is not tried: a room may have hundreds of masks, and somebody who changes their name is
+/// looked for in all of those of all their rooms.
 fn glob<P, T>(mut pattern: P, mut text: T) -> bool
 where
     P: Iterator<Item = char> + Clone,
     T: Iterator<Item = char> + Clone,
 {
+    if pattern.clone().filter(|c| *c != '*').count() > text.clone().count() {
+        return false;
+    }
     // What is behind the last star, and where in the text that is looked for.
     let mut star: Option<(P, T)> = None;
     loop {

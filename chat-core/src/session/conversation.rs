@@ -322,7 +322,10 @@ impl<W: Wire> Conversation<W> {
                 text,
                 least,
                 style,
-            } => self.say(room, text, least, style, now, items, effects),
+            } => {
+                let words = Words { text, least, style };
+                self.say(room, words, now, items, effects)
+            }
             Command::Signal { to, extra } => {
                 let granted = || {
                     let to = to.to_owned();
@@ -365,8 +368,16 @@ impl<W: Wire> Conversation<W> {
                     None => self.leave(room, reason, now, effects),
                 }
             }
+            Command::LeaveAny => match self.seat.any_room() {
+                Ok(room) => self.leave(room.as_str(), None, now, effects),
+                Err(rule) => Err(rule.into()),
+            },
             Command::Topic { room, text: None } => {
                 let topic = self.seat.topic(room);
+                topic.map(Done::Answer).map_err(Stop::Refused)
+            }
+            Command::TopicOf(room) => {
+                let topic = self.seat.topic(room.as_str());
                 topic.map(Done::Answer).map_err(Stop::Refused)
             }
             Command::Topic {
@@ -463,6 +474,10 @@ impl<W: Wire> Conversation<W> {
             Command::ListRooms => Ok(Done::List(self.seat.list_rooms())),
             Command::ListMembers { room } => {
                 let list = self.seat.list_members(room);
+                list.map(Done::List).map_err(Stop::Refused)
+            }
+            Command::MembersOf(room) => {
+                let list = self.seat.list_members(room.as_str());
                 list.map(Done::List).map_err(Stop::Refused)
             }
             Command::Ping => Ok(Done::Answer(Answer::Pong)),
@@ -568,13 +583,12 @@ impl<W: Wire> Conversation<W> {
     fn say(
         &mut self,
         room: &str,
-        text: &str,
-        least: Role,
-        style: Style<'_>,
+        words: Words<'_>,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
+        let Words { text, least, style } = words;
         if self.hub().policy.is_some() {
             let name = match self.seat.room_name(room) {
                 Ok(name) => name.clone(),
@@ -1162,6 +1176,13 @@ fn error<'a>(verb: Verb, code: ErrorCode, explanation: impl Into<Cow<'a, str>>) 
         code,
         explanation: explanation.into(),
     }
+}
+
+/// What is said in a room, and to whom there.
+struct Words<'a> {
+    text: &'a str,
+    least: Role,
+    style: Style<'a>,
 }
 
 /// What a request came to.
