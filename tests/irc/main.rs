@@ -17,7 +17,6 @@ mod pattern;
 mod script;
 mod settings;
 mod stage;
-mod stub;
 
 use cast::Cut;
 use script::Script;

@@ -165,14 +165,17 @@ impl Pattern {
 
     /// Whether `heard` is the part `wanted` of the pattern.
     fn text(&self, wanted: &str, heard: &str, bound: &mut Bound) -> bool {
+        let literal = wanted.find(|c| index(c).is_some()).unwrap_or(wanted.len());
+        let (literal, wanted) = wanted.split_at(literal);
+        let Some(heard) = heard.strip_prefix(literal) else {
+            return false;
+        };
         let Some(c) = wanted.chars().next() else {
             return heard.is_empty();
         };
         let others = &wanted[c.len_utf8()..];
         let Some(wild) = index(c).map(|index| &self.wild[index]) else {
-            return heard
-                .strip_prefix(c)
-                .is_some_and(|rest| self.text(others, rest, bound));
+            return false;
         };
         if let Wild::Bind(name) = wild
             && let Some(value) = bound.get(name).cloned()

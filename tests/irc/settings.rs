@@ -2,10 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::stub::Irc;
 use chinwag::{
     Addr, Authenticator, Claim, Denied, Hub, Limits, Policy, Rates, RoomName, Runtime, TakenName,
-    Timeouts, UserName, Verb, Verdict, async_trait,
+    Timeouts, UserName, Verb, Verdict, async_trait, wire::Irc,
 };
 use chinwag_testkit::VirtualRuntime;
 
@@ -15,10 +14,7 @@ use crate::script::Script;
 pub(crate) const BEGIN: u64 = 1_767_225_600;
 
 /// The hub and the wire that `script` asks for.
-pub(crate) fn server(
-    script: &Script,
-    rt: &VirtualRuntime,
-) -> Result<(Hub, chinwag::wire::Line), String> {
+pub(crate) fn server(script: &Script, rt: &VirtualRuntime) -> Result<(Hub, Irc), String> {
     let mut limits = Limits::builder();
     let mut timeouts = Timeouts::builder();
     let mut rates = Rates::unlimited();
@@ -40,7 +36,7 @@ pub(crate) fn server(
         let seconds = |text: &str| humantime::parse_duration(text).map_err(|_| wrong());
         match key {
             "password" => irc = irc.password(value),
-            "motd" => irc = irc.motd(value.split(" | ").collect::<Vec<_>>().join("\n")),
+            "motd" => irc = irc.motd(&value.replace(" | ", "\n")),
             "network" => irc = irc.network_name(value),
             "sasl" => irc = irc.sasl(true),
             "account" => doorman.accounts.push(owned()?),
@@ -98,7 +94,8 @@ pub(crate) fn server(
         hub.open_room(&room).map_err(|error| error.to_string())?;
     }
     let (after, within) = keep_alive;
-    Ok((hub, irc.keep_alive(after, within).build()))
+    let irc = irc.keep_alive(after, within).build();
+    Ok((hub, irc.map_err(|error| error.to_string())?))
 }
 
 fn at(elapsed: Duration) -> SystemTime {
