@@ -176,8 +176,11 @@ impl Actor {
                     let mut line = Vec::new();
                     Line::encode(&event, Form::default(), &mut line);
                     let line = String::from_utf8(line).unwrap();
-                    self.heard
-                        .push_back(Heard::Line(line.trim_end().to_owned()));
+                    // There are events for which it has no words.
+                    if !line.is_empty() {
+                        let line = Heard::Line(line.trim_end().to_owned());
+                        self.heard.push_back(line);
+                    }
                     news = true;
                 }
                 return news;

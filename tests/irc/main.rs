@@ -97,8 +97,8 @@ scripts! {
     names_long
     nick_reserved
     nicks
+    nothing_set
     oper
-    oper_none
     part
     password
     ping

@@ -20,8 +20,10 @@ enum Wild {
     Word,
     /// `{name}`: a word, the same each time.
     Bind(String),
-    /// `{...}`: anything.
+    /// `{...}`: anything, and any number of params.
     Rest,
+    /// `:*` at the end: a param, whatever it is.
+    Last,
     /// `{a or b}`: one of these.
     OneOf(Vec<String>),
     /// `{any order: a b c}`: these, in any order.
@@ -85,7 +87,7 @@ impl Pattern {
         text.push_str(rest);
         if let Some(start) = text.strip_suffix(" :*") {
             text = format!("{start} :{}", mark(wild.len()));
-            wild.push(Wild::Rest);
+            wild.push(Wild::Last);
         }
         Ok(Self { text, wild })
     }
@@ -141,7 +143,7 @@ impl Pattern {
         let Some((first, others)) = wanted.split_first() else {
             return heard.is_empty();
         };
-        if self.is_rest(first) && !others.is_empty() {
+        if self.is_rest(first) {
             return (0..=heard.len()).any(|skip| {
                 let mut tried = bound.clone();
                 let same = self.params(others, &heard[skip..], &mut tried);
@@ -188,7 +190,7 @@ impl Pattern {
         for end in std::iter::once(0).chain(ends) {
             let (it, rest) = heard.split_at(end);
             let fits = match wild {
-                Wild::Rest => true,
+                Wild::Rest | Wild::Last => true,
                 Wild::Word | Wild::Bind(_) => !it.is_empty() && !it.contains([' ', ';']),
                 Wild::OneOf(texts) => texts.iter().any(|text| text == it),
                 Wild::AnyOrder(words) => {
@@ -284,6 +286,8 @@ mod tests {
     fn wildcards() {
         assert!(matches(":a 001 b :*", ":a 001 b :Hello, you").is_some());
         assert!(matches(":a 001 b :*", ":a 001 b").is_none());
+        assert!(matches(":a 005 b {...}", ":a 005 b X=1 Y").is_some());
+        assert!(matches(":a PART #c {...}", ":a PART #c").is_some());
         assert!(matches("MODE * +b *!*@*", "MODE * +b *!*@*").is_some());
         assert!(matches(":a 005 b {...} :*", ":a 005 b X=1 Y Z :are supported").is_some());
         assert!(

@@ -16,17 +16,16 @@ pub(crate) const BEGIN: u64 = 1_767_225_600;
 /// The hub and the wire that `script` asks for.
 pub(crate) fn server(script: &Script, rt: &VirtualRuntime) -> Result<(Hub, Irc), String> {
     let mut limits = Limits::builder();
-    let mut timeouts = Timeouts::builder();
+    let mut timeouts = Timeouts::builder().idle(None);
     let mut rates = Rates::unlimited();
     let mut taken = TakenName::default();
     let mut doorman = Doorman::default();
     let mut rooms = Vec::new();
     let (mut has_doorman, mut has_keeper) = (false, false);
-    let never = Duration::from_secs(24 * 3600);
-    let mut keep_alive = (never, never);
     let mut irc = Irc::builder()
         .server_name("irc.example.org")
         .network_name("ExampleNet")
+        .no_keep_alive()
         .created(at(Duration::ZERO));
     for (number, setting) in &script.settings {
         let wrong = || format!("{number}: what is the server to be?");
@@ -36,7 +35,8 @@ pub(crate) fn server(script: &Script, rt: &VirtualRuntime) -> Result<(Hub, Irc),
         let seconds = |text: &str| humantime::parse_duration(text).map_err(|_| wrong());
         match key {
             "password" => irc = irc.password(value),
-            "motd" => irc = irc.motd(&value.replace(" | ", "\n")),
+            "motd" => irc = irc.motd(&value.replace(" | ", "\n").replace(" |", "\n")),
+            "admin" => irc = irc.admin(value.split(" | ")),
             "network" => irc = irc.network_name(value),
             "sasl" => irc = irc.sasl(true),
             "account" => doorman.accounts.push(owned()?),
@@ -47,7 +47,7 @@ pub(crate) fn server(script: &Script, rt: &VirtualRuntime) -> Result<(Hub, Irc),
             "rates" if value == "default" => rates = Rates::default(),
             "keep-alive" => {
                 let (after, within) = pair()?;
-                keep_alive = (seconds(after)?, seconds(within)?);
+                irc = irc.keep_alive(seconds(after)?, seconds(within)?);
             }
             "register-within" => timeouts = timeouts.register(seconds(value)?),
             "taken-name" => {
@@ -93,8 +93,7 @@ pub(crate) fn server(script: &Script, rt: &VirtualRuntime) -> Result<(Hub, Irc),
     for room in rooms {
         hub.open_room(&room).map_err(|error| error.to_string())?;
     }
-    let (after, within) = keep_alive;
-    let irc = irc.keep_alive(after, within).build();
+    let irc = irc.build();
     Ok((hub, irc.map_err(|error| error.to_string())?))
 }
 

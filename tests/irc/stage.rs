@@ -161,8 +161,12 @@ impl Stage<'_> {
             What::Hear {
                 who, how, times, ..
             } => {
+                let before = self.played.wrong.len();
                 for _ in 0..*times {
                     self.hear(what, who, *how);
+                    if self.played.wrong.len() > before {
+                        break;
+                    }
                 }
             }
             What::HearNothing { who } => self.expect_silence_of(who),
@@ -218,7 +222,9 @@ impl Stage<'_> {
         let actor = Actor::new(who, role, &self.net, &self.hub, self.cut);
         self.cast.insert(who.to_owned(), actor);
         match role {
-            RoleOf::Client { .. } | RoleOf::Bot => {}
+            // It may be told something at once.
+            RoleOf::Client { .. } => return self.settle().await,
+            RoleOf::Bot => {}
             RoleOf::Line | RoleOf::Seed => {
                 self.send(who, &format!("register,{who}")).await;
                 self.expect_last(who, "ack");
