@@ -70,10 +70,10 @@ impl Doorkeeper {
             return Ok(());
         }
         match secret {
-            None | Some("") => Err(Denied::new("this name needs its secret")),
+            None | Some("") => Err(Denied::new("this name needs its password")),
             Some(secret) => match self.judges.verify(secret, hash).await? {
                 true => Ok(()),
-                false => Err(Denied::new("wrong secret")),
+                false => Err(Denied::new("wrong password")),
             },
         }
     }

@@ -55,14 +55,19 @@ fn a_name_is_for_whose_account_it_is_and_others_are_for_guests() {
     ] {
         let doorkeeper = doorkeeper(guests, Some(&file));
         for (wanted, account, secret, expected) in [
-            ("Ada", None, None, Err("this name needs its secret")),
-            ("Ada", None, Some(""), Err("this name needs its secret")),
-            ("Ada", None, Some("BOB"), Err("wrong secret")),
+            ("Ada", None, None, Err("this name needs its password")),
+            ("Ada", None, Some(""), Err("this name needs its password")),
+            ("Ada", None, Some("BOB"), Err("wrong password")),
             ("Ada", None, Some("ADA"), Ok(())),
             // Logged in, one needs to prove nothing more, but only for one's own name.
             ("Ada", Some("ada"), None, Ok(())),
             ("Ada", Some("ada"), Some("wrong"), Ok(())),
-            ("Ada", Some("bob"), None, Err("this name needs its secret")),
+            (
+                "Ada",
+                Some("bob"),
+                None,
+                Err("this name needs its password"),
+            ),
             ("Ada", Some("bob"), Some("ADA"), Ok(())),
             // What is nobody's account is for those with an account, and for guests if they are allowed.
             ("eve", None, None, no_account),

@@ -23,12 +23,12 @@ fn a_name_is_for_who_knows_its_secret(runtime: &str) {
     let file = folder.file("accounts", ADA);
     let chinwagd = Chinwagd::start_on(runtime, &["--accounts", &file]);
     let mut ada = chinwagd.line();
-    let needed = "error,denied,this name needs its secret";
+    let needed = "error,denied,this name needs its password";
     assert_eq!(ada.ask("register,ada"), needed);
     assert_eq!(ada.ask("register,ADA,"), needed);
     assert_eq!(
         ada.ask("register,ada,XYZZY, twice"),
-        "error,denied,wrong secret"
+        "error,denied,wrong password"
     );
     assert_eq!(ada.ask("list,friends"), "");
     assert_eq!(ada.ask("register,ada,xyzzy, twice"), "ack");
@@ -121,7 +121,7 @@ fn what_was_called_secrets_still_works() {
         }
         let chinwagd = Chinwagd::spawn(command.stderr(Stdio::piped()), 2);
         let answer = chinwagd.line().ask("register,ada,wrong");
-        assert_eq!(answer, "error,denied,wrong secret");
+        assert_eq!(answer, "error,denied,wrong password");
         assert_eq!(chinwagd.line().ask("register,ada,xyzzy"), "ack");
         let log = chinwagd.stop_and_read_the_log();
         assert!(!log.contains("WARN"), "{log}");
@@ -149,7 +149,7 @@ fn accounts_that_change_are_read_again() {
     let mut chinwagd = Chinwagd::spawn(&mut command, 2);
     folder.file("accounts", &format!("{ADA}{}", ADA.replace("Ada", "bob")));
     let mut bob = chinwagd.line();
-    let needed = "error,denied,this name needs its secret";
+    let needed = "error,denied,this name needs its password";
     assert_eq!(bob.ask("register,bob"), needed);
     assert_eq!(bob.ask("register,bob,xyzzy, twice"), "ack");
 
