@@ -1,5 +1,8 @@
 //! What several are told, as lines.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use chinwag_core::{Event, Kind, Person, QuitReason, Role, Stamp};

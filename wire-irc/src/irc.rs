@@ -1,5 +1,8 @@
 //! The wire itself: where what a client says and what it is told come together.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use chinwag_core::{
@@ -168,13 +171,39 @@ impl Irc {
         manner(&self.config, &self.client, event, author)
     }
 
+    /// Whether this connection is told of an event at all.
+    fn wants(&self, event: &Event) -> bool {
+        let client = &*self.client;
+        let is_wanted = match event {
+            Event::Signal { .. } => client.has(Caps::MESSAGE_TAGS),
+            Event::Away { name, .. } => client.has(Caps::AWAY_NOTIFY) && !client.is_me(name),
+            Event::Invitation { .. } => client.has(Caps::INVITE_NOTIFY),
+            Event::Announced { from, .. } => client.wants_wallops || client.is_me(from),
+            Event::Described { old, .. } => {
+                let told = client.shape.for_event(event, old);
+                told.has(Shape::SETNAME) || told.has(Shape::ACCOUNT_NOTIFY)
+            }
+            _ => true,
+        };
+        is_wanted && (client.has(Caps::ECHO_MESSAGE) || !self.is_own(event))
+    }
+
+    /// Whether what `author` brings about is what a labelled message asks for that is being dealt with.
+    fn answers(&self, author: &Person) -> bool {
+        let label = self.client.label.as_ref();
+        self.client.is_me(author) && label.is_some_and(|label| label.is_open())
+    }
+
     /// Whether this connection has sent a message.
     fn is_own(&self, event: &Event) -> bool {
         match event {
             Event::Said { from, stamp, .. } => {
                 from.is_some() && stamp.id().connection == self.client.connection
             }
-            Event::Signal { stamp, .. } => stamp.id().connection == self.client.connection,
+            // To a user, who may be the same, it comes as what others send does.
+            Event::Signal { room, stamp, .. } => {
+                room.is_some() && stamp.id().connection == self.client.connection
+            }
             _ => false,
         }
     }
@@ -247,44 +276,23 @@ impl Wire for Irc {
 
     fn hear(&mut self, event: &Event) -> Hearing {
         self.client.notice(event);
-        let Some(author) = events::author(event) else {
-            // What is for this connection alone.
+        if !self.wants(event) {
+            return Hearing::Nothing;
+        }
+        // What nobody did is for this connection alone; and of the server nobody else knows what it is called here.
+        let Some(Some(author)) = events::author(event) else {
             return Hearing::Alone;
         };
         let client = &*self.client;
-        let Some(author) = author else {
-            // From the server, whose name the others may know by another one.
-            return Hearing::Alone;
+        let is_alone = match event {
+            Event::Direct { .. } => true,
+            // What answers a labelled message is labelled.
+            Event::Said { .. } | Event::Signal { .. } => self.is_own(event) && client.labels(),
+            _ => self.answers(author),
         };
-        let is_wanted = match event {
-            Event::Said { .. } | Event::Signal { .. } if self.is_own(event) => {
-                if !client.has(Caps::ECHO_MESSAGE) {
-                    return Hearing::Nothing;
-                }
-                if client.labels() {
-                    return Hearing::Alone;
-                }
-                matches!(event, Event::Said { .. }) || client.has(Caps::MESSAGE_TAGS)
-            }
-            Event::Signal { .. } => client.has(Caps::MESSAGE_TAGS),
-            Event::Away { name, .. } => client.has(Caps::AWAY_NOTIFY) && !client.is_me(name),
-            Event::Invitation { .. } => client.has(Caps::INVITE_NOTIFY),
-            Event::Announced { .. } => client.wants_wallops || client.is_me(author),
-            Event::Described { old, .. } => {
-                let told = client.shape.for_event(event, old);
-                told.has(Shape::SETNAME) || told.has(Shape::ACCOUNT_NOTIFY)
-            }
-            Event::Direct { .. } => return Hearing::Alone,
-            _ => true,
-        };
-        // What answers a labelled message is labelled.
-        let answers = client.is_me(author)
-            && client.label.as_ref().is_some_and(|label| label.is_open())
-            && !matches!(event, Event::Said { .. } | Event::Signal { .. });
-        match () {
-            () if !is_wanted => Hearing::Nothing,
-            () if answers => Hearing::Alone,
-            () => Hearing::Shared(client.shape.for_event(event, author).into()),
+        match is_alone {
+            true => Hearing::Alone,
+            false => Hearing::Shared(client.shape.for_event(event, author).into()),
         }
     }
 
@@ -306,6 +314,9 @@ impl Wire for Irc {
 
     fn tell(&mut self, event: &Event, out: &mut Vec<u8>) {
         self.client.notice(event);
+        if !self.wants(event) {
+            return;
+        }
         let start = out.len();
         let author = events::author(event).flatten();
         let manner = self.manner(event, author);
@@ -326,13 +337,15 @@ impl Wire for Irc {
             {
                 Label::mark_echo(self.client.label.as_deref_mut(), label, out, start);
             }
-        } else if author.is_some_and(|author| self.client.is_me(author))
-            && !matches!(
-                event,
-                Event::Direct { .. } | Event::Sent { .. } | Event::Said { .. }
-            )
+            return;
+        }
+        let is_message = matches!(
+            event,
+            Event::Direct { .. } | Event::Sent { .. } | Event::Said { .. } | Event::Signal { .. }
+        );
+        if !is_message
+            && author.is_some_and(|author| self.answers(author))
             && let Some(label) = &mut self.client.label
-            && label.is_open()
         {
             label.mark(&self.config.server, out, start, true);
         }

@@ -127,7 +127,7 @@ mod tests {
                 .chunks(CHUNK)
                 .map(|chunk| std::str::from_utf8(chunk).unwrap())
                 .collect();
-            if text.len() % CHUNK == 0 {
+            if text.len().is_multiple_of(CHUNK) {
                 chunks.push("+");
             }
             let last = chunks.pop().unwrap();

@@ -117,8 +117,11 @@ impl Reply<'_> {
     pub(super) fn watched(&mut self, name: &UserName, person: Option<&Person>) {
         if let Ask::Gather(gathered) = &mut self.client.ask {
             match person {
-                Some(person) => gathered.here.push(person.clone()),
-                None => gathered.gone.push(name.clone()),
+                Some(person) if !gathered.here.contains(person) => {
+                    gathered.here.push(person.clone());
+                }
+                None if !gathered.gone.contains(name) => gathered.gone.push(name.clone()),
+                _ => {}
             }
         }
     }

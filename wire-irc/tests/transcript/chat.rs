@@ -23,7 +23,7 @@ impl Default for Setup {
 }
 
 /// Everybody whose secret is `sesame` is who they say, and an operator.
-struct Doorman;
+pub(crate) struct Doorman;
 
 #[async_trait]
 impl Authenticator for Doorman {

@@ -3,6 +3,12 @@
 //! Each is a file in `scripts`. What is sent stands as it is; what is heard is indented. To write down what is heard
 //! now, and to look at it, run the tests with `TRANSCRIPTS=write`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod chat;
 mod storm;
 
