@@ -49,7 +49,7 @@ fn only_register_is_answered_with_an_error() {
         ask(&chat, &mut ada, "register,ada", "ack").await;
         send(&chat, &mut ada, "chat,nobody").await;
         // Two commands in one segment are one bad command.
-        let bad_name = "error,bad-name,a name has only letters, digits, '_', '-' and '.'";
+        let bad_name = "error,bad-name,a name has only letters, digits, and marks such as '_', '-' and '.'";
         ask(&chat, &mut ada, "register,bobchat,ada", bad_name).await;
         ask(&chat, &mut ada, "list,friends", "Taken,ada").await;
     });

@@ -398,23 +398,26 @@ impl Seat {
         Ok(receipt.then(|| (recipient.person.clone(), sent)))
     }
 
-    /// Sends something that nobody reads to a room or a user.
+    /// Sends something that nobody reads to a room or a user. Returns what a user is told; in a room one hears it
+    /// oneself.
     pub(crate) fn signal(
         &mut self,
         to: &str,
         extra: &str,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         self.refresh();
         let registered = self.registered.as_ref().filter(|r| r.is_here);
         let registered = registered.ok_or(HubError::NotRegistered)?;
         let stamp = self.next_stamp(effects.at);
         if to.starts_with('#') {
             let (room, speaker) = self.speaker(to)?;
-            return room.signal(speaker, extra.into(), stamp, effects);
+            room.signal(speaker, extra.into(), stamp, effects)?;
+            return Ok(None);
         }
         let from = registered.person.clone();
-        self.hub.signal(from, to, extra.into(), stamp, effects)
+        let event = self.hub.signal(from, to, extra.into(), stamp, effects)?;
+        Ok(Some(event))
     }
 
     /// Sends a message to all members of `room` of at least that role.

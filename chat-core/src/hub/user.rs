@@ -879,7 +879,7 @@ impl Inner {
         Ok(Some(event))
     }
 
-    /// Sends something that nobody reads to `name`.
+    /// Sends something that nobody reads to `name`. Returns what they are told.
     pub(super) fn signal(
         &self,
         from: Person,
@@ -887,7 +887,7 @@ impl Inner {
         extra: Arc<str>,
         stamp: Stamp,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Event, Stop> {
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock_as(name)?;
         let event = Event::Signal {
@@ -908,7 +908,7 @@ impl Inner {
         for device in &devices {
             let _ = effects.push(device, Item::Own(event.clone()), Manner::Urgent);
         }
-        Ok(())
+        Ok(event)
     }
 
     /// Tells everybody something.

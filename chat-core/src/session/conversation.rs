@@ -625,12 +625,10 @@ impl<W: Wire> Conversation<W> {
     }
 
     fn signal(&mut self, to: &str, extra: &str, effects: &mut Effects) -> Result<Done, Stop> {
-        self.seat.signal(to, extra, effects)?;
-        // To a room, one hears it oneself.
-        match W::WANTS_RECEIPTS && !to.starts_with('#') {
-            true => Ok(Done::Granted(None)),
-            false => Ok(Done::Silently),
-        }
+        Ok(match self.seat.signal(to, extra, effects)? {
+            Some(event) if W::WANTS_RECEIPTS => Done::Granted(Some(event)),
+            _ => Done::Silently,
+        })
     }
 
     /// Publishes what has been gathered.
