@@ -51,7 +51,7 @@ pub struct Irc {
 }
 
 impl Irc {
-    /// Starts from the defaults.
+    /// Says how the wire shall be, beginning with the defaults: those of [`Irc::default`].
     pub fn builder() -> IrcBuilder {
         IrcBuilder::new()
     }
@@ -240,7 +240,8 @@ impl Clone for Irc {
 }
 
 impl Default for Irc {
-    /// A server called `chinwag.local`, that anybody may come to.
+    /// A server called `chinwag.local` of the network `chinwag`, that anybody may come to, without a message of the day
+    /// and without accounts.
     fn default() -> Self {
         Self::new(Arc::new(Config::default()))
     }
