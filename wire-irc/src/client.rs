@@ -1,6 +1,6 @@
 //! What one connection of a client has said and asked for so far.
 
-use chinwag_core::{Event, Person, RoomName, UserName};
+use chinwag_core::{Event, MaskList, Person, RoomName, UserName};
 
 use crate::{
     author::Author,
@@ -100,6 +100,8 @@ pub(crate) enum Ask {
     Names,
     /// Who some are.
     Who(Box<WhoQuery>),
+    /// To change, or see, such a list of a channel.
+    Mask(MaskList),
     /// Which channels there are.
     List(Box<Filter>),
     /// To send a message, or what nobody reads, to that target.
@@ -170,8 +172,16 @@ impl Client {
     /// Nothing more becomes of the message that is being dealt with: it came too fast.
     pub(crate) fn drop_message(&mut self) {
         self.is_dropped = true;
+        self.has_no_echo();
         if let Some(label) = &mut self.label {
             label.take_back();
+        }
+    }
+
+    /// The message that is being dealt with was not sent.
+    pub(crate) fn has_no_echo(&mut self) {
+        if let Some(label) = &mut self.label {
+            label.is_echoed = false;
         }
     }
 

@@ -113,6 +113,7 @@ fn channel_mode<'a>(turn: &mut Turn<'_, 'a>, room: &'a str) -> Option<Command<'a
         return Some(Command::Set { room, setting });
     }
     if let Some(list) = modes::list(letter) {
+        turn.ask(Ask::Mask(list));
         return Some(match param {
             Some(mask) => Command::Mask {
                 room,
@@ -257,13 +258,13 @@ fn own_mode<'a>(turn: &mut Turn<'_, 'a>, letters: &'a str) -> Option<Command<'a>
     for change in [set, unset].iter().filter(|change| change.len() > 1) {
         changed.push_str(change);
     }
-    if !changed.is_empty() {
-        if let Some(me) = &turn.client.me {
-            let author = Author::of(me);
-            Line::new(turn.reading.answer(), author.source(), "MODE")
-                .param(me.as_str())
-                .trailing(&changed);
-        }
+    if let Some(me) = &turn.client.me
+        && !changed.is_empty()
+    {
+        let author = Author::of(me);
+        Line::new(turn.reading.answer(), author.source(), "MODE")
+            .param(me.as_str())
+            .trailing(&changed);
     }
     if is_unknown {
         turn.numeric(ERR_UMODEUNKNOWNFLAG)

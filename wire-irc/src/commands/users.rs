@@ -34,14 +34,14 @@ pub(crate) fn who<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `WHOIS`. Of two params the first one says which server to ask, which may be called by the name of a user there.
 pub(crate) fn whois<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let (server, names) = match (turn.param(0), turn.list(1)) {
-        (Some(server), Some(names)) => (Some(server), names),
-        (Some(names), None) => (None, names),
-        (None, _) => {
-            turn.numeric(ERR_NONICKNAMEGIVEN)
-                .trailing("No nickname given");
-            return None;
-        }
+    let (server, names) = match turn.list(1) {
+        Some(names) => (turn.param(0), Some(names)),
+        None => (None, turn.list(0)),
+    };
+    let Some(names) = names else {
+        turn.numeric(ERR_NONICKNAMEGIVEN)
+            .trailing("No nickname given");
+        return None;
     };
     let config = turn.config;
     if let Some(server) = server

@@ -12,10 +12,9 @@ use crate::{
         ERR_BADCHANMASK, ERR_BADCHANNELKEY, ERR_BANLISTFULL, ERR_BANNEDFROMCHAN,
         ERR_CANNOTSENDTOCHAN, ERR_CHANNELISFULL, ERR_CHANOPRIVSNEEDED, ERR_ERRONEUSNICKNAME,
         ERR_INPUTTOOLONG, ERR_INVALIDMODEPARAM, ERR_INVITEONLYCHAN, ERR_MONLISTFULL,
-        ERR_NICKNAMEINUSE, ERR_NOOPERHOST, ERR_NOPRIVILEGES, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK,
-        ERR_NOTONCHANNEL, ERR_NOTREGISTERED, ERR_PASSWDMISMATCH, ERR_SASLFAIL, ERR_TOOMANYCHANNELS,
-        ERR_UNAVAILRESOURCE, ERR_UNKNOWNERROR, ERR_USERNOTINCHANNEL, RPL_ENDOFNAMES, RPL_ENDOFWHO,
-        RPL_TRYAGAIN,
+        ERR_NICKNAMEINUSE, ERR_NOPRIVILEGES, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOTONCHANNEL,
+        ERR_NOTREGISTERED, ERR_PASSWDMISMATCH, ERR_SASLFAIL, ERR_TOOMANYCHANNELS,
+        ERR_UNAVAILRESOURCE, ERR_USERNOTINCHANNEL, RPL_ENDOFNAMES, RPL_ENDOFWHO, RPL_TRYAGAIN,
     },
     sasl::Sasl,
     turn::Failure,
@@ -49,15 +48,13 @@ impl Reply<'_> {
             _ => {}
         }
         if self.client.command == "NOTICE" && matches!(verb, Verb::Say | Verb::Chat) {
-            return;
+            return self.client.has_no_echo();
         }
         match verb {
             Verb::Register => self.nick_refused(name, &rule),
             Verb::LogIn => self.log_in_refused(),
             Verb::Say | Verb::Chat | Verb::Signal => self.message_refused(room, name, &rule),
-            Verb::Elevate => self
-                .numeric(ERR_NOOPERHOST)
-                .trailing("No appropriate operator blocks were found for your host"),
+            Verb::Elevate => self.wrong_password(),
             _ => self.rule(asked, &rule),
         }
         self.end_of_whois();
@@ -137,6 +134,11 @@ impl Reply<'_> {
         } = asked;
         let is_join = verb == Verb::Join;
         let channel = room.unwrap_or("*");
+        // The letter of the list that was asked for.
+        let list = match self.client.ask {
+            Ask::Mask(list) => modes::list_letter(list),
+            _ => None,
+        };
         match rule {
             HubError::NotRegistered => self
                 .numeric(ERR_NOTREGISTERED)
@@ -195,16 +197,12 @@ impl Reply<'_> {
             HubError::TooManyNames(_) => self
                 .numeric(ERR_BANLISTFULL)
                 .echo(channel)
-                .param(if verb == Verb::Mask {
-                    modes::LISTS
-                } else {
-                    "i"
-                })
+                .param(list.unwrap_or("i"))
                 .trailing("Channel list is full"),
             HubError::BadMask(why) => self
                 .numeric(ERR_INVALIDMODEPARAM)
                 .echo(channel)
-                .param("b")
+                .param(list.unwrap_or("b"))
                 .param("*")
                 .trailing_fmt(format_args!("{why}")),
             HubError::TextTooLong(_) => self.too_long(),
@@ -212,13 +210,19 @@ impl Reply<'_> {
                 .numeric(ERR_UNAVAILRESOURCE)
                 .echo(channel)
                 .trailing_fmt(format_args!("Cannot join channel: {rule}")),
-            rule => {
-                let command = self.client.command;
-                self.numeric(ERR_UNKNOWNERROR)
-                    .param(command)
-                    .trailing_fmt(format_args!("{rule}"));
-            }
+            rule => self.failed("REFUSED", room.or(name), &rule.to_string()),
         }
+    }
+
+    /// Says why something has failed for which there is no numeric.
+    fn failed(&mut self, code: &str, about: Option<&str>, explanation: &str) {
+        let failure = Failure {
+            command: self.client.command,
+            code,
+            about,
+            explanation,
+        };
+        failure.write(self.config, self.client, self.out);
     }
 
     /// Says why a request was refused that has broken no rule of the chat: it could not be read, it came too fast, or
@@ -234,7 +238,7 @@ impl Reply<'_> {
                     .numeric(ERR_NOTREGISTERED)
                     .trailing("You have not registered");
             }
-            _ if self.client.command == "NOTICE" => return,
+            _ if self.client.command == "NOTICE" => return self.client.has_no_echo(),
             _ => {}
         }
         let is_denied = code == ErrorCode::Denied;
@@ -257,27 +261,19 @@ impl Reply<'_> {
                 .numeric(ERR_UNAVAILRESOURCE)
                 .echo(&room)
                 .trailing_fmt(format_args!("Cannot join channel: {explanation}")),
-            (Verb::Elevate, _) => self
-                .numeric(ERR_PASSWDMISMATCH)
-                .trailing("Password incorrect"),
+            (Verb::Elevate, _) => self.wrong_password(),
             (_, Ask::Message(room)) if room.starts_with('#') => self
                 .numeric(ERR_CANNOTSENDTOCHAN)
                 .echo(&room)
                 .trailing_fmt(format_args!("Cannot send to channel: {explanation}")),
-            (_, ask) => {
-                let about = match &ask {
-                    Ask::Message(to) => Some(&**to),
-                    _ => None,
-                };
-                let failure = Failure {
-                    command: self.client.command,
-                    code: "DENIED",
-                    about,
-                    explanation,
-                };
-                failure.write(self.config, self.client, self.out);
-            }
+            (_, Ask::Message(to)) => self.failed("DENIED", Some(&to), explanation),
+            _ => self.failed("DENIED", None, explanation),
         }
+    }
+
+    fn wrong_password(&mut self) {
+        self.numeric(ERR_PASSWDMISMATCH)
+            .trailing("Password incorrect");
     }
 
     /// The message came too fast, and nothing becomes of the rest of it.
