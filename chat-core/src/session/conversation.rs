@@ -359,6 +359,7 @@ impl<W: Wire> Conversation<W> {
                 }
             }
             Command::Join { room, key } => self.join(room, key, now, items, effects),
+            Command::JoinKnown(room) => self.join(room.as_str(), None, now, items, effects),
             Command::Leave { room, reason } => {
                 let granted = || {
                     let room = room.to_owned();
