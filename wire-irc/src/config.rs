@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use chinwag_core::{Limits, wire::KeepAlive};
+use chinwag_core::wire::KeepAlive;
 use thiserror::Error;
 
 use crate::{Irc, write::is_middle};
@@ -82,8 +82,6 @@ pub(crate) struct Config {
     pub(crate) keep_alive: Option<KeepAlive>,
     /// Since when the server is there; unless it is told, since the first connection asked for something.
     created: OnceLock<SystemTime>,
-    /// What the hub allows, as it has told the last connection that got a name.
-    limits: OnceLock<Limits>,
 }
 
 impl IrcBuilder {
@@ -101,7 +99,6 @@ impl IrcBuilder {
                     within: Duration::from_secs(60),
                 }),
                 created: OnceLock::new(),
-                limits: OnceLock::new(),
             },
             motd: String::new(),
         }
@@ -212,16 +209,6 @@ impl Config {
     pub(crate) fn created(&self) -> SystemTime {
         let created = self.created.get().copied();
         created.unwrap_or(SystemTime::UNIX_EPOCH)
-    }
-
-    /// What the hub allows.
-    pub(crate) fn limits(&self) -> Limits {
-        self.limits.get().copied().unwrap_or_default()
-    }
-
-    /// The hub allows that.
-    pub(crate) fn set_limits(&self, limits: Limits) {
-        let _ = self.limits.set(limits);
     }
 
     /// Whether that is the password, if there is one. What it takes to find out does not depend on how much of it is

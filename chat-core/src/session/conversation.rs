@@ -500,11 +500,13 @@ impl<W: Wire> Conversation<W> {
         Flow::Next
     }
 
-    /// The peer says good-bye. What it says is told to others, unless the program wants to see what people write
-    /// first: for that nobody waits who wants to go.
+    /// The peer says good-bye. What it says is told to others, unless it is too long, or the program wants to see what
+    /// people write first: for that nobody waits who wants to go. Then they are told that it has said something.
     fn quit(&mut self, reason: Option<&str>, now: Instant) {
-        let reason = reason.filter(|_| self.hub().policy.is_none());
-        let reason = reason.and_then(|reason| self.hub().short(reason).ok());
+        let reason = reason.map(|reason| match self.hub().policy {
+            Some(_) => "".into(),
+            None => self.hub().short(reason).unwrap_or_default(),
+        });
         self.end(End::Quit(reason), now);
     }
 

@@ -6,6 +6,7 @@ mod tests;
 use chinwag_core::{Command, MaskList, RoleChange, RoomSetting};
 
 use crate::{
+    author::Author,
     client::Ask,
     limits::MAX_KEY,
     modes,
@@ -13,7 +14,6 @@ use crate::{
         ERR_INVALIDKEY, ERR_INVALIDMODEPARAM, ERR_UMODEUNKNOWNFLAG, ERR_UNKNOWNMODE,
         ERR_USERSDONTMATCH, RPL_UMODEIS,
     },
-    source::Source,
     turn::Turn,
     write::Line,
 };
@@ -258,10 +258,12 @@ fn own_mode<'a>(turn: &mut Turn<'_, 'a>, letters: &'a str) -> Option<Command<'a>
         changed.push_str(change);
     }
     if !changed.is_empty() {
-        let source = Source::server(turn.client.nick());
-        Line::new(turn.reading.answer(), source, "MODE")
-            .param(turn.client.nick())
-            .trailing(&changed);
+        if let Some(me) = &turn.client.me {
+            let author = Author::of(me);
+            Line::new(turn.reading.answer(), author.source(), "MODE")
+                .param(me.as_str())
+                .trailing(&changed);
+        }
     }
     if is_unknown {
         turn.numeric(ERR_UMODEUNKNOWNFLAG)
