@@ -278,7 +278,11 @@ impl Reply<'_> {
             ErrorCode::Unavailable => "TEMPORARILY_UNAVAILABLE",
             _ => "REFUSED",
         };
-        let command = self.client.command;
+        // What was refused unread may be anything.
+        let command = match verb {
+            Verb::Unknown => "*",
+            _ => self.client.command,
+        };
         let failure = Failure {
             command,
             code: word,
