@@ -52,6 +52,8 @@ pub(super) struct Irc {
     is_introduced: bool,
     /// Empty until it has one.
     nick: String,
+    /// What the server calls it if that is not so.
+    old_nick: String,
     /// Others may act in its name.
     pub(super) is_shared: bool,
     /// What it has said and asked for, unless what follows it was answered.
@@ -190,7 +192,7 @@ impl Irc {
                 }
             }
             "NOTICE" => return self.notice(message.param(1)),
-            "FAIL" => self.failed(message.param(0), message.param(1), message.param(2))?,
+            "FAIL" => self.failed(&message)?,
             "PONG" => {
                 let token = message.param(1).parse().map_err(|_| "no token")?;
                 self.pong(token)?;
@@ -249,7 +251,17 @@ impl Irc {
     }
 
     fn is_me(&self, nick: &str) -> bool {
-        !self.nick.is_empty() && self.nick.eq_ignore_ascii_case(nick)
+        let nicks = [&self.nick, &self.old_nick];
+        !nick.is_empty() && nicks.iter().any(|own| own.eq_ignore_ascii_case(nick))
+    }
+
+    /// Whether the server may call it so. A device that has missed that another one has changed the name is called by the
+    /// old one.
+    fn is_called(&mut self, nick: &str) -> bool {
+        if self.is_shared && !self.is_me(nick) {
+            self.old_nick = nick.to_owned();
+        }
+        self.is_me(nick)
     }
 
     fn has_cap(&self, cap: &str) -> bool {
@@ -298,10 +310,10 @@ impl Irc {
                     return Ok(());
                 }
             }
-        } else if !to_me {
+        } else if !self.is_called(&to) {
             return Err(format!("which is for {to}"));
         }
-        match to_me {
+        match self.is_me(&to) {
             true => self.line(format!("{by} says {text}")),
             false => self.line(format!("* to {to} says {text}")),
         }
@@ -351,6 +363,7 @@ impl Irc {
             return Ok(());
         }
         self.nick = new.to_owned();
+        self.old_nick.clear();
         match self.is_due(|request| matches!(request, Request::Register(name) if name == new)) {
             true => self.answer("ack"),
             false => {

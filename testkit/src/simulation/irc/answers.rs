@@ -64,14 +64,16 @@ impl Irc {
                 false if self.is_next(|request| *request == Request::Whois) => Ok(()),
                 false => Err("which was not asked for".to_owned()),
             },
+            // On `line`, who is there already may be invited all the same.
+            443 => self.answer("ack"),
             // About the server, and what is said beside what matters.
             2..=5 | 251..=255 | 265 | 266 | 422 => Ok(()),
             301 | 305 | 306 | 311 | 312 | 317 | 319 | 321 | 333 | 341 => Ok(()),
             _ => {
                 let code = code(numeric, last).ok_or("which has no counterpart")?;
                 // Who has no nick yet is called so.
-                let is_for_it = message.param(0) == "*" || self.is_me(message.param(0));
-                match is_for_it {
+                let nick = message.param(0);
+                match nick == "*" || self.is_called(nick) {
                     true => self.is_refused(code, &format!("numeric {numeric} {two}")),
                     false => Err("which is for somebody else".to_owned()),
                 }
@@ -145,7 +147,11 @@ impl Irc {
             Request::Ping => "pong",
             // To join again changes nothing.
             Request::Join(_) | Request::Away | Request::Change(_) => "ack",
-            Request::Register(name) if self.nick == *name => "ack",
+            // Another device may have taken it, and this one have missed that.
+            Request::Register(name) if self.nick == *name || self.is_shared => {
+                self.nick.clone_from(name);
+                "ack"
+            }
             _ => return Err(format!("without an answer to {request:?}")),
         };
         self.line(answer.to_owned());
@@ -178,7 +184,9 @@ impl Irc {
     }
 
     /// What has no numeric.
-    pub(super) fn failed(&mut self, command: &str, code: &str, why: &str) -> Result<(), Wrong> {
+    pub(super) fn failed(&mut self, message: &Message<'_>) -> Result<(), Wrong> {
+        let (command, code) = (message.param(0), message.param(1));
+        let why = message.params().last().copied().unwrap_or_default();
         if !self.has_cap("standard-replies") {
             return Err("which it does not know".to_owned());
         }
@@ -222,7 +230,8 @@ impl Irc {
             self.line(format!("missed,{count},{missed}"));
             return Ok(());
         }
-        let (command, why) = text.split_once(": ").ok_or("which says nothing")?;
+        let (about, why) = text.split_once(": ").ok_or("which says nothing")?;
+        let command = about.split(' ').next().unwrap_or_default();
         match self.has_cap("standard-replies") {
             true => Err("although it knows more".to_owned()),
             false => self.is_refused_with(command, code_of(why), why),
@@ -236,7 +245,9 @@ impl Irc {
         let line = match why {
             "Server shutting down" | "Quit" => "bye".to_owned(),
             quit if quit.starts_with("Quit: ") => "bye".to_owned(),
-            "Ping timeout" | "no name was registered in time" | "nothing was heard for too long" => {
+            "Ping timeout"
+            | "no name was registered in time"
+            | "nothing was heard for too long" => {
                 format!("error,timed-out,{why}")
             }
             "another connection has taken over the name" => format!("error,replaced,{why}"),

@@ -99,7 +99,15 @@ mod tests {
         let numeric = Message::parse(":a.b 366 ada #a :End\r").expect("a line");
         assert_eq!((numeric.numeric(), numeric.param(1)), (Some(366), "#a"));
         assert_eq!(numeric.param(7), "");
-        for bad in ["PING :a", "", "\r", ":a\r", "PING  a\r", "PING \0\r", "PI\rNG\r"] {
+        for bad in [
+            "PING :a",
+            "",
+            "\r",
+            ":a\r",
+            "PING  a\r",
+            "PING \0\r",
+            "PI\rNG\r",
+        ] {
             assert!(Message::parse(bad).is_none(), "{bad:?}");
         }
         let longest = format!("PING :{}\r", "x".repeat(MAX_LINE - 8));
