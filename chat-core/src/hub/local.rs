@@ -261,6 +261,7 @@ impl LocalUser {
     /// [`HubError::TooManyNames`].
     pub fn invite(&mut self, room: &str, name: &str) -> Result<(), HubError> {
         self.act(|seat, effects| seat.invite(room, name, effects))
+            .map(drop)
     }
 
     /// Says whether one must be invited to a room.

@@ -237,7 +237,7 @@ impl RoomHandle {
     ///
     /// [`HubError::NoSuchUser`] and [`HubError::TooManyNames`].
     pub fn invite(&self, name: &str) -> Result<(), HubError> {
-        self.act(|hub, room, effects| hub.invite(None, room, name, effects))
+        self.act(|hub, room, effects| hub.invite(None, room, name, effects).map(drop))
     }
 
     /// Does something for the program.

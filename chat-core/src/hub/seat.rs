@@ -398,23 +398,26 @@ impl Seat {
         Ok(receipt.then(|| (recipient.person.clone(), sent)))
     }
 
-    /// Sends something that nobody reads to a room or a user.
+    /// Sends something that nobody reads to a room or a user. Returns what a user is told; in a room one hears it
+    /// oneself.
     pub(crate) fn signal(
         &mut self,
         to: &str,
         extra: &str,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         self.refresh();
         let registered = self.registered.as_ref().filter(|r| r.is_here);
         let registered = registered.ok_or(HubError::NotRegistered)?;
         let stamp = self.next_stamp(effects.at);
         if to.starts_with('#') {
             let (room, speaker) = self.speaker(to)?;
-            return room.signal(speaker, extra.into(), stamp, effects);
+            room.signal(speaker, extra.into(), stamp, effects)?;
+            return Ok(None);
         }
         let from = registered.person.clone();
-        self.hub.signal(from, to, extra.into(), stamp, effects)
+        let event = self.hub.signal(from, to, extra.into(), stamp, effects)?;
+        Ok(Some(event))
     }
 
     /// Sends a message to all members of `room` of at least that role.
@@ -595,7 +598,13 @@ impl Seat {
         self.hub.set_role(Some(actor), room, name, change, effects)
     }
 
-    pub(crate) fn invite(&self, room: &str, name: &str, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what the one who is invited is told, if they are not there already.
+    pub(crate) fn invite(
+        &self,
+        room: &str,
+        name: &str,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
         let (room, actor) = self.joined(room)?;
         self.hub.invite(Some(actor), room, name, effects)
     }
@@ -738,9 +747,11 @@ impl Seat {
                 (Answer::Users { users, first, last }, go_on)
             }
             ListOf::Members(room) => {
-                let (members, go_on) = room.lock().page(*next, *end, most);
+                let state = room.lock();
+                let (members, go_on) = state.page(*next, *end, most);
                 let answer = Answer::Members {
                     room: room.name().clone(),
+                    secret: state.settings().secret,
                     members,
                     first,
                     last: go_on.is_none(),

@@ -841,14 +841,14 @@ impl Inner {
         Ok(())
     }
 
-    /// Invites `name` to `room`.
+    /// Invites `name` to `room`. Returns what they are told of it, if they are not there already.
     pub(super) fn invite(
         &self,
         actor: Option<Actor<'_>>,
         room: &Arc<Room>,
         name: &str,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         room.lock().allow(actor, Role::Moderator)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock_as(name)?;
@@ -856,7 +856,7 @@ impl Inner {
             let mut locked = room.lock();
             let by = locked.allow(actor, Role::Moderator)?;
             if state.joined(room).is_some() {
-                return Ok(());
+                return Ok(None);
             }
             locked.invite(state.person.name().clone(), self.limits.max_bans())?;
             let event = Event::Invitation {
@@ -867,18 +867,19 @@ impl Inner {
             locked.tell_moderators(event, actor, effects);
             by
         };
-        let outbound = Arc::new(Outbound::new(Event::Invited {
+        let event = Event::Invited {
             room: room.name().clone(),
             name: state.person.clone(),
             by,
-        }));
+        };
+        let outbound = Arc::new(Outbound::new(event.clone()));
         for device in &state.devices {
             let _ = effects.push(device, Item::Shared(outbound.clone()), Manner::Urgent);
         }
-        Ok(())
+        Ok(Some(event))
     }
 
-    /// Sends something that nobody reads to `name`.
+    /// Sends something that nobody reads to `name`. Returns what they are told.
     pub(super) fn signal(
         &self,
         from: Person,
@@ -886,7 +887,7 @@ impl Inner {
         extra: Arc<str>,
         stamp: Stamp,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Event, Stop> {
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock_as(name)?;
         let event = Event::Signal {
@@ -907,7 +908,7 @@ impl Inner {
         for device in &devices {
             let _ = effects.push(device, Item::Own(event.clone()), Manner::Urgent);
         }
-        Ok(())
+        Ok(event)
     }
 
     /// Tells everybody something.

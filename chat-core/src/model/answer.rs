@@ -53,6 +53,8 @@ pub enum Answer<'a> {
     Members {
         /// Which room.
         room: RoomName,
+        /// Whether it is [secret](super::RoomSetting::Secret).
+        secret: bool,
         /// The members; none only if there is none at all, or at the end.
         members: Vec<(Person, Role)>,
         /// The list begins here.

@@ -56,10 +56,10 @@ pub enum NameError {
     #[error("a name has at most {0} characters")]
     TooLong(usize),
     /// It begins with something that no such name may begin with.
-    #[error("a name begins with a letter or a digit")]
+    #[error("a name begins with a letter or a digit, not with that mark")]
     BadStart,
     /// It has a character that no such name may have.
-    #[error("a name has only letters, digits, '_', '-' and '.'")]
+    #[error("a name has only letters, digits, and marks such as '_', '-' and '.'")]
     BadCharacter,
     /// It is to be the name of a room, and has no `#` before it.
     #[error("the name of a room begins with '#'")]

@@ -360,6 +360,7 @@ impl<W: Wire> Conversation<W> {
                 }
             }
             Command::Join { room, key } => self.join(room, key, now, items, effects),
+            Command::JoinKnown(room) => self.join(room.as_str(), None, now, items, effects),
             Command::Leave { room, reason } => {
                 let granted = || {
                     let room = room.to_owned();
@@ -410,7 +411,10 @@ impl<W: Wire> Conversation<W> {
             Command::Role { room, name, change } => {
                 acked(self.seat.set_role(room, name, change, effects))
             }
-            Command::Invite { room, name } => acked(self.seat.invite(room, name, effects)),
+            Command::Invite { room, name } => {
+                let invited = self.seat.invite(room, name, effects);
+                invited.map(Done::Granted)
+            }
             Command::Set { room, setting } => acked(self.seat.set(room, setting, effects)),
             Command::Settings { room } => {
                 let settings = self.seat.settings(room);
@@ -623,12 +627,10 @@ impl<W: Wire> Conversation<W> {
     }
 
     fn signal(&mut self, to: &str, extra: &str, effects: &mut Effects) -> Result<Done, Stop> {
-        self.seat.signal(to, extra, effects)?;
-        // To a room, one hears it oneself.
-        match W::WANTS_RECEIPTS && !to.starts_with('#') {
-            true => Ok(Done::Granted(None)),
-            false => Ok(Done::Silently),
-        }
+        Ok(match self.seat.signal(to, extra, effects)? {
+            Some(event) if W::WANTS_RECEIPTS => Done::Granted(Some(event)),
+            _ => Done::Silently,
+        })
     }
 
     /// Publishes what has been gathered.

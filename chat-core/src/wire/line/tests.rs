@@ -249,6 +249,7 @@ fn every_reply() {
     assert_eq!(answer(users(&["c"], false, true)), ",c\n");
     let members = |members: &[&str], first, last| Answer::Members {
         room: room("#r"),
+        secret: false,
         members: members
             .iter()
             .map(|member| (name(member), Role::Member))
@@ -564,6 +565,7 @@ pub(crate) fn an_answer() -> impl Strategy<Value = Answer<'static>> {
             },
             2 => Answer::Members {
                 room,
+                secret: first,
                 members: vec![(name, Role::Member)],
                 first,
                 last,
