@@ -451,6 +451,8 @@ pub enum Verb {
     Ping,
     /// [`Command::Quit`].
     Quit,
+    /// Something that the wire answers by itself.
+    Other,
     /// Something that could not be read far enough to tell.
     Unknown,
 }
