@@ -7,13 +7,13 @@ use std::{
     str::FromStr,
 };
 
+#[cfg(unix)]
+use chinwag::sockets::UnixListener;
 use chinwag::{
-    Addr, Server,
+    Addr, Listener, Server,
     sockets::{Network, TcpListener},
     wire::{Irc, Line, Seed},
 };
-#[cfg(unix)]
-use chinwag::{Listener, sockets::UnixListener};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -245,19 +245,32 @@ enum Socket<N: Network> {
 }
 
 impl<N: Network> Bound<N> {
-    /// Adds it to `server`. If it is for IRC, `irc` is how that is spoken.
-    pub(crate) fn serve(self, server: Server<N>, irc: &Irc) -> Server<N> {
-        match (self.socket, self.scheme) {
-            (Socket::Tcp(socket), Scheme::Line) => server.listen(socket, Line::default()),
-            (Socket::Tcp(socket), Scheme::Seed) => server.listen(socket, Seed::default()),
-            (Socket::Tcp(socket), Scheme::Irc) => server.listen(socket, irc.clone()),
+    /// Adds it to `server`, on which its protocol is spoken as `wires` has it.
+    pub(crate) fn serve(self, server: Server<N>, wires: &Wires) -> Server<N> {
+        match self.socket {
+            Socket::Tcp(socket) => listen(server, socket, self.scheme, wires),
             #[cfg(unix)]
-            (Socket::Unix(socket), Scheme::Line) => server.listen(socket, Line::default()),
-            #[cfg(unix)]
-            (Socket::Unix(socket), Scheme::Seed) => server.listen(socket, Seed::default()),
-            #[cfg(unix)]
-            (Socket::Unix(socket), Scheme::Irc) => server.listen(socket, irc.clone()),
+            Socket::Unix(socket) => listen(server, socket, self.scheme, wires),
         }
+    }
+}
+
+/// How protocols are spoken that can be set up.
+pub(crate) struct Wires {
+    pub(crate) seed: Seed,
+    pub(crate) irc: Irc,
+}
+
+fn listen<N: Network>(
+    server: Server<N>,
+    socket: impl Listener,
+    scheme: Scheme,
+    wires: &Wires,
+) -> Server<N> {
+    match scheme {
+        Scheme::Line => server.listen(socket, Line::default()),
+        Scheme::Seed => server.listen(socket, wires.seed.clone()),
+        Scheme::Irc => server.listen(socket, wires.irc.clone()),
     }
 }
 

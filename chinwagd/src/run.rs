@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, pin::pin, process::ExitCode, time::SystemTime};
 
-use chinwag::{Hub, Limits, Server, ServerError, sockets::Network};
+use chinwag::{Hub, Limits, Server, ServerError, sockets::Network, wire::Seed};
 use futures::{
     channel::oneshot::{self, Canceled},
     future::{Either, select},
@@ -13,7 +13,7 @@ use crate::{
     accounts::Doorkeeper,
     config::Config,
     failure::Failure,
-    listen::{Bound, Endpoint},
+    listen::{Bound, Endpoint, Wires},
     print,
     signals::Signals,
 };
@@ -50,12 +50,18 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
         .collect();
 
     let has_accounts = config.accounts.is_some();
-    let irc = config.irc.wire(has_accounts, SystemTime::now())?;
+    let wires = Wires {
+        seed: match config.seed_room.clone() {
+            Some(room) => Seed::default().in_room(room),
+            None => Seed::default(),
+        },
+        irc: config.irc.wire(has_accounts, SystemTime::now())?,
+    };
     let hub = open_hub(runtime, config, limits)?;
     let server = bound
         .into_iter()
         .fold(Server::new(hub.clone()), |server, bound| {
-            bound.serve(server, &irc)
+            bound.serve(server, &wires)
         });
     let (stop, stopped) = oneshot::channel::<()>();
     // The future that accepts is a task of its own. It then runs where the system tells of new connections;

@@ -57,9 +57,9 @@ pub fn seed_decode(data: &[u8]) {
     }
     let due: Vec<_> = pieces
         .iter()
-        .filter_map(|piece| one(Seed, Seed.payload(piece)))
+        .filter_map(|piece| one(Seed::default(), Seed::default().payload(piece)))
         .collect();
-    assert_eq!(actions(Seed, pieces), due);
+    assert_eq!(actions(Seed::default(), pieces), due);
 }
 
 /// Bytes come at any times, some frames are put back and come again, a name comes and goes: the same comes of the

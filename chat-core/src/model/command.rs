@@ -64,6 +64,8 @@ pub enum Command<'a> {
         /// What opens the room, if it has a key.
         key: Option<&'a str>,
     },
+    /// Become a member of a room that the wire knows by itself.
+    JoinKnown(RoomName),
     /// Be a member no longer.
     Leave {
         /// Which room.
@@ -313,6 +315,7 @@ impl<'a> Command<'a> {
             Self::Enter(_)
             | Self::LogIn(_)
             | Self::LeaveAny
+            | Self::JoinKnown(_)
             | Self::MembersOf(_)
             | Self::TopicOf(_)
             | Self::StepDown
@@ -342,7 +345,7 @@ impl<'a> Command<'a> {
                 Verb::List
             }
             Self::Chat { .. } => Verb::Chat,
-            Self::Join { .. } => Verb::Join,
+            Self::Join { .. } | Self::JoinKnown(_) => Verb::Join,
             Self::Leave { .. } | Self::LeaveAny => Verb::Leave,
             Self::Say { .. } => Verb::Say,
             Self::Signal { .. } => Verb::Signal,
@@ -406,7 +409,7 @@ pub enum Verb {
     List,
     /// [`Command::Chat`].
     Chat,
-    /// [`Command::Join`].
+    /// [`Command::Join`] and [`Command::JoinKnown`].
     Join,
     /// [`Command::Leave`] and [`Command::LeaveAny`].
     Leave,
@@ -448,6 +451,8 @@ pub enum Verb {
     Ping,
     /// [`Command::Quit`].
     Quit,
+    /// Something that the wire answers by itself.
+    Other,
     /// Something that could not be read far enough to tell.
     Unknown,
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, sync::Arc, task::Context, time::Instant};
 
 use super::{
-    hook::{Asker, Asking, ForText, Granted, Outcome},
+    hook::{Asker, Asking, ForText, Granted, Outcome, Waits},
     machine::{Action, Fed},
     outbox::Outbox,
     rate::{Throttle, Verdict},
@@ -195,7 +195,7 @@ impl<W: Wire> Conversation<W> {
             pending => {
                 // A peer that has only stopped sending still hears what became of its request.
                 if let Some(Pending::Asked(asking)) = pending
-                    && let Some(verb) = asking.verb
+                    && let Waits::Request(verb) = asking.waits
                 {
                     let why = "given up: you stopped sending before the answer";
                     let refusal = error(verb, ErrorCode::Unavailable, why);
@@ -250,8 +250,9 @@ impl<W: Wire> Conversation<W> {
                 self.hub().counters.rate_limited();
                 // Rounded up, so that who waits as long is not refused again.
                 let wait = wait.as_millis() + 1;
+                // What asks for nothing needs no answer, whatever its length.
                 if asks {
-                    let verb = action.map_or(Verb::Unknown, Action::verb);
+                    let verb = action.map_or(Verb::Other, Action::verb);
                     let explanation = format!("too fast: try again in {wait} ms");
                     let refusal = error(verb, ErrorCode::RateLimited, explanation);
                     self.reply(&refusal, now, items);
@@ -359,6 +360,7 @@ impl<W: Wire> Conversation<W> {
                 }
             }
             Command::Join { room, key } => self.join(room, key, now, items, effects),
+            Command::JoinKnown(room) => self.join(room.as_str(), None, now, items, effects),
             Command::Leave { room, reason } => {
                 let granted = || {
                     let room = room.to_owned();
@@ -877,8 +879,8 @@ impl<W: Wire> Conversation<W> {
                     self.pending = Some(pending);
                     return;
                 };
-                let (verb, began) = (asking.verb, asking.began);
-                match self.answered(outcome, verb, began, now, items) {
+                let waits = asking.waits;
+                match self.answered(outcome, waits, asking.began, now, items) {
                     Some(granted) => granted,
                     None => return,
                 }
@@ -957,7 +959,7 @@ impl<W: Wire> Conversation<W> {
     fn answered(
         &mut self,
         outcome: Outcome,
-        verb: Option<Verb>,
+        waits: Waits,
         began: Instant,
         now: Instant,
         items: &mut Vec<Item>,
@@ -969,15 +971,14 @@ impl<W: Wire> Conversation<W> {
             Outcome::Granted(granted) => return Some(granted),
             Outcome::Denied(denied) => (denied.code(), denied),
             Outcome::Failed(why) => {
-                log!(hook ERROR, peer = %self.peer, name = self.seat.name().map(display), verb = verb.map(tracing::field::debug), "{why}");
+                log!(hook ERROR, peer = %self.peer, name = self.seat.name().map(display), verb = waits.verb().map(tracing::field::debug), "{why}");
                 (ErrorCode::Unavailable, Denied::new(why))
             }
         };
-        match verb {
-            // What has happened already cannot be refused.
-            Some(Verb::Leave) => {}
-            Some(verb) => self.reply(&error(verb, code, why.reason()), now, items),
-            None => self.end(End::TurnedAway(code, why.reason().into()), now),
+        match waits {
+            Waits::Nothing => {}
+            Waits::Request(verb) => self.reply(&error(verb, code, why.reason()), now, items),
+            Waits::Connection => self.end(End::TurnedAway(code, why.reason().into()), now),
         }
         None
     }
@@ -1168,7 +1169,7 @@ impl<W: Wire> Conversation<W> {
             && let Pending::Asked(asking) = *pending
         {
             let outcome = Outcome::Failed("the check took too long");
-            self.answered(outcome, asking.verb, asking.began, now, &mut Vec::new());
+            self.answered(outcome, asking.waits, asking.began, now, &mut Vec::new());
         }
     }
 }

@@ -22,10 +22,36 @@ use crate::{
 pub(super) struct Asking {
     /// `None` only while it is dropped.
     answer: Option<BoxFuture<'static, std::thread::Result<Result<Granted, Denied>>>>,
-    /// What waits for it; `None` for the connection itself.
-    pub(super) verb: Option<Verb>,
+    pub(super) waits: Waits,
     pub(super) began: Instant,
     pub(super) until: Instant,
+}
+
+/// What waits for a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// The connection itself.
+    Connection,
+    Request(Verb),
+    /// Nothing: the hook is told what has happened, and cannot refuse it any more.
+    Nothing,
+}
+
+impl Waits {
+    /// What was asked for, if it is a request that waits.
+    #[cfg(feature = "tracing")]
+    pub(super) fn verb(self) -> Option<Verb> {
+        match self {
+            Self::Request(verb) => Some(verb),
+            Self::Connection | Self::Nothing => None,
+        }
+    }
+}
+
+impl From<Verb> for Waits {
+    fn from(verb: Verb) -> Self {
+        Self::Request(verb)
+    }
 }
 
 /// What a hook has said.
@@ -199,13 +225,13 @@ pub(super) type ForText = Box<dyn FnOnce(String) -> Granted + Send>;
 impl Asking {
     fn new(
         hub: &Inner,
-        verb: Option<Verb>,
+        waits: impl Into<Waits>,
         now: Instant,
         answer: impl Future<Output = Result<Granted, Denied>> + Send + 'static,
     ) -> Self {
         Self {
             answer: Some(AssertUnwindSafe(answer).catch_unwind().boxed()),
-            verb,
+            waits: waits.into(),
             began: now,
             until: deadline_after(now, hub.timeouts.hook()),
         }
@@ -214,8 +240,8 @@ impl Asking {
     /// Whether the peer itself is in question: it need not be answered when that has left.
     pub(super) fn is_about_the_peer(&self) -> bool {
         matches!(
-            self.verb,
-            None | Some(Verb::Register | Verb::LogIn | Verb::Elevate)
+            self.waits,
+            Waits::Connection | Waits::Request(Verb::Register | Verb::LogIn | Verb::Elevate)
         )
     }
 
@@ -223,7 +249,7 @@ impl Asking {
     pub(super) fn connect(hub: &Inner, peer: &Addr, now: Instant) -> Option<Self> {
         let policy = wanted(hub, Moment::Connect)?;
         let peer = peer.clone();
-        Some(Self::new(hub, None, now, async move {
+        Some(Self::new(hub, Waits::Connection, now, async move {
             policy.connect(&peer).await.map(Granted::Admit)
         }))
     }
@@ -237,7 +263,7 @@ impl Asking {
         now: Instant,
     ) -> Option<Self> {
         let checks = NameChecks::new(hub, asker, secret)?;
-        Some(Self::new(hub, Some(Verb::Register), now, async move {
+        Some(Self::new(hub, Verb::Register, now, async move {
             checks.pass(&name).await?;
             Ok(Granted::Register(name))
         }))
@@ -257,7 +283,7 @@ impl Asking {
         if checks.is_none() && policy.is_none() {
             return Err(entrance);
         }
-        Ok(Self::new(hub, Some(Verb::Register), now, async move {
+        Ok(Self::new(hub, Verb::Register, now, async move {
             if let Some(checks) = checks {
                 checks.pass(&name).await?;
             }
@@ -282,7 +308,7 @@ impl Asking {
     ) -> Option<Self> {
         let authenticator = hub.authenticator.clone()?;
         let asker = asker.owned();
-        Some(Self::new(hub, Some(Verb::LogIn), now, async move {
+        Some(Self::new(hub, Verb::LogIn, now, async move {
             let claim = asker.claim(&account, Some(&secret));
             authenticator.log_in(claim).await?;
             Ok(Granted::LogIn(account))
@@ -299,7 +325,7 @@ impl Asking {
     ) -> Option<Self> {
         let authenticator = hub.authenticator.clone()?;
         let asker = asker.owned();
-        Some(Self::new(hub, Some(Verb::Elevate), now, async move {
+        Some(Self::new(hub, Verb::Elevate, now, async move {
             let claim = asker.claim(&name, Some(&secret));
             authenticator.elevate(claim).await?;
             Ok(Granted::Elevate)
@@ -316,7 +342,7 @@ impl Asking {
     ) -> Option<Self> {
         let policy = wanted(hub, Moment::Join)?;
         let (name, key) = (name.clone(), key.map(str::to_owned));
-        Some(Self::new(hub, Some(Verb::Join), now, async move {
+        Some(Self::new(hub, Verb::Join, now, async move {
             policy.join(&name, &room).await?;
             Ok(Granted::Join { room, key })
         }))
@@ -335,7 +361,7 @@ impl Asking {
         let policy = wanted(hub, Moment::Publish)?;
         let (from, room, text) = (from.clone(), room.clone(), text.to_owned());
         let (kind, extra) = (style.kind, style.extra.map(str::to_owned));
-        Some(Self::new(hub, Some(Verb::Say), now, async move {
+        Some(Self::new(hub, Verb::Say, now, async move {
             let verdict = policy.publish(&from, &room, &text).await?;
             let text = passed(verdict, text);
             let extra = passed_extra(&*policy, &from, extra).await;
@@ -361,7 +387,7 @@ impl Asking {
         let policy = wanted(hub, Moment::Direct)?;
         let (from, to, text) = (from.clone(), to.clone(), text.to_owned());
         let (kind, extra) = (style.kind, style.extra.map(str::to_owned));
-        Some(Self::new(hub, Some(Verb::Chat), now, async move {
+        Some(Self::new(hub, Verb::Chat, now, async move {
             let verdict = policy.direct(&from, &to, &text).await?;
             let text = passed(verdict, text);
             let extra = passed_extra(&*policy, &from, extra).await;
@@ -385,7 +411,7 @@ impl Asking {
     ) -> Option<Self> {
         let policy = wanted(hub, Moment::Text)?;
         let (by, text) = (by.clone(), text.to_owned());
-        Some(Self::new(hub, Some(what), now, async move {
+        Some(Self::new(hub, what, now, async move {
             let verdict = policy.text(&by, what, &text).await?;
             Ok(granted(passed(verdict, text)))
         }))
@@ -395,7 +421,7 @@ impl Asking {
     pub(super) fn left(hub: &Inner, name: &UserName, room: RoomName, now: Instant) -> Option<Self> {
         let policy = wanted(hub, Moment::Left)?;
         let name = name.clone();
-        Some(Self::new(hub, Some(Verb::Leave), now, async move {
+        Some(Self::new(hub, Waits::Nothing, now, async move {
             policy.left(&name, &room).await;
             Ok(Granted::Noted)
         }))
@@ -411,7 +437,7 @@ impl Asking {
     ) -> Option<Self> {
         let policy = wanted(hub, Moment::Disconnected)?;
         let peer = peer.clone();
-        Some(Self::new(hub, None, now, async move {
+        Some(Self::new(hub, Waits::Nothing, now, async move {
             policy.disconnected(&peer, name.as_ref(), reason).await;
             Ok(Granted::Noted)
         }))

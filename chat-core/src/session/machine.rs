@@ -404,14 +404,14 @@ mod tests {
         let mut machine = machine(64);
         let reads = [&b"register,ada"[..], b"chat,ada"];
         assert_eq!(
-            actions(&mut machine, Seed, reads),
+            actions(&mut machine, Seed::default(), reads),
             [
                 r#"Do(Register { name: "ada", secret: None })"#,
                 r#"Do(Chat { to: "ada", text: "hi", style: Style { kind: Message, extra: None } })"#
             ]
         );
         let long = format!("register,{}", "x".repeat(64));
-        let refused = actions(&mut machine, Seed, [long.as_bytes()]);
+        let refused = actions(&mut machine, Seed::default(), [long.as_bytes()]);
         assert!(refused[0].contains("verb: Register, code: TooLong"));
     }
 

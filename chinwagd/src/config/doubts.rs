@@ -38,6 +38,14 @@ impl Config {
             }
             _ => {}
         }
+        let speaks_seed = self.listen.iter().any(Endpoint::is_seed);
+        if let Some(room) = &self.seed_room
+            && !speaks_seed
+        {
+            doubts.push(format!(
+                "seed-room is {room}, which has no effect: without --listen seed://HOST:PORT nobody speaks seed"
+            ));
+        }
         let speaks_irc = self.listen.iter().any(Endpoint::is_irc);
         if !speaks_irc && let Some(key) = self.irc.set.first() {
             doubts.push(format!(

@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) taken_name: TakenName,
     /// The rooms that are always there, each once.
     pub(crate) rooms: Vec<RoomName>,
+    /// The room that clients of seed are in.
+    pub(crate) seed_room: Option<RoomName>,
     /// The names that need a password, once their file is read.
     pub(crate) accounts: Option<AccountsFile>,
     pub(crate) guests: Guests,
@@ -322,6 +324,13 @@ pub(super) struct Settings {
     )]
     pub(super) rooms: Option<Vec<Room>>,
 
+    #[arg(long, value_name = "#NAME", env = "CHINWAG_SEED_ROOM")]
+    #[arg(
+        help_heading = ROOMS,
+        help = "The room that clients of seed are in, who have no words to join one\n[default: none]"
+    )]
+    pub(super) seed_room: Option<Room>,
+
     #[serde(alias = "secrets")]
     #[arg(long, value_name = "FILE", env = "CHINWAG_ACCOUNTS", alias = "secrets")]
     #[arg(
@@ -476,6 +485,7 @@ impl Settings {
             patience: self.patience.or(under.patience),
             taken_name: self.taken_name.or(under.taken_name),
             rooms: self.rooms.or(under.rooms),
+            seed_room: self.seed_room.or(under.seed_room),
             accounts: self.accounts.or(under.accounts),
             guests: self.guests.or(under.guests),
             opers: self.opers.or(under.opers),
@@ -509,6 +519,7 @@ impl Settings {
             slow_reader: self.slow_reader.unwrap_or_default(),
             taken_name: self.taken_name.unwrap_or_default(),
             rooms,
+            seed_room: self.seed_room.as_ref().map(|Room(name)| name.clone()),
             accounts: None,
             guests: self.guests.unwrap_or_default(),
             opers: self.opers()?,

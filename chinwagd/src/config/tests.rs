@@ -106,6 +106,7 @@ fn every_key_of_the_file() {
         patience = "21ms"
         taken-name = "share"
         rooms = ['#a', 'b', '#A']
+        seed-room = 'b'
         accounts = "names"
         guests = "refuse"
         opers = ["root:HASH"]
@@ -154,6 +155,7 @@ fn every_key_of_the_file() {
     assert_eq!(config.timeouts.patience(), Duration::from_millis(21));
     assert_eq!(config.taken_name, TakenName::Share);
     assert_eq!(config.rooms, ["#a", "#b"]);
+    assert_eq!(config.seed_room, Some("#b".parse().unwrap()));
     assert_eq!(settings.accounts, Some("names".into()));
     assert_eq!(config.guests, Guests::Refuse);
     let root: Credential = format!("root:{HASH}").parse().unwrap();
@@ -197,7 +199,7 @@ fn every_setting_is_a_flag_a_variable_and_a_key() {
         let error = toml::from_str::<Settings>(&format!("{key} = -1")).unwrap_err();
         assert!(!error.message().contains("unknown field"), "{key}: {error}");
     }
-    assert_eq!(count, 38);
+    assert_eq!(count, 39);
 }
 
 #[test]

@@ -232,7 +232,7 @@ impl Reply<'_> {
         self.not_joined(&ask);
         match code {
             ErrorCode::TooLong => return self.too_long(),
-            ErrorCode::RateLimited => return self.too_fast(explanation),
+            ErrorCode::RateLimited => return self.too_fast(verb, explanation),
             ErrorCode::NotRegistered => {
                 return self
                     .numeric(ERR_NOTREGISTERED)
@@ -277,8 +277,12 @@ impl Reply<'_> {
     }
 
     /// The message came too fast, and nothing becomes of the rest of it.
-    fn too_fast(&mut self, explanation: &str) {
+    fn too_fast(&mut self, verb: Verb, explanation: &str) {
         self.client.drop_message();
+        if verb == Verb::Unknown {
+            // It was refused unread, and is not the message that came before.
+            self.client.command = "*";
+        }
         match self.client.command {
             "NOTICE" | "TAGMSG" => {}
             "AUTHENTICATE" => {
