@@ -66,6 +66,8 @@ impl Irc {
             },
             // On `line`, who is there already may be invited all the same.
             443 => self.answer("ack"),
+            // Too fast, or nobody knows.
+            263 => self.is_refused_with(one, code_of(last), last),
             // About the server, and what is said beside what matters.
             2..=5 | 251..=255 | 265 | 266 | 422 => Ok(()),
             301 | 305 | 306 | 311 | 312 | 317 | 319 | 321 | 333 | 341 => Ok(()),
@@ -294,6 +296,7 @@ fn code(numeric: u16, why: &str) -> Option<&'static str> {
         401 | 441 => "no-such-user",
         403 => "no-such-room",
         404 if why.ends_with("join that room first") => "not-a-member",
+        404 if why.contains("not today") => "denied",
         404 | 482 => "needs-role",
         405 | 471 | 478 => "full",
         417 => "too-long",
