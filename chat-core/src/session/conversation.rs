@@ -875,8 +875,7 @@ impl<W: Wire> Conversation<W> {
                     self.pending = Some(pending);
                     return;
                 };
-                let (verb, began) = (asking.verb, asking.began);
-                match self.answered(outcome, verb, began, now, items) {
+                match self.answered(outcome, asking, now, items) {
                     Some(granted) => granted,
                     None => return,
                 }
@@ -955,13 +954,13 @@ impl<W: Wire> Conversation<W> {
     fn answered(
         &mut self,
         outcome: Outcome,
-        verb: Option<Verb>,
-        began: Instant,
+        asking: &Asking,
         now: Instant,
         items: &mut Vec<Item>,
     ) -> Option<Granted> {
+        let verb = asking.verb;
         let failed = outcome.is_failed();
-        let time = now.saturating_duration_since(began);
+        let time = now.saturating_duration_since(asking.began);
         self.hub().counters.hook(time, failed);
         let (code, why) = match outcome {
             Outcome::Granted(granted) => return Some(granted),
@@ -973,7 +972,7 @@ impl<W: Wire> Conversation<W> {
         };
         match verb {
             // What has happened already cannot be refused.
-            Some(Verb::Leave) => {}
+            Some(_) if asking.is_told => {}
             Some(verb) => self.reply(&error(verb, code, why.reason()), now, items),
             None => self.end(End::TurnedAway(code, why.reason().into()), now),
         }
@@ -1166,7 +1165,7 @@ impl<W: Wire> Conversation<W> {
             && let Pending::Asked(asking) = *pending
         {
             let outcome = Outcome::Failed("the check took too long");
-            self.answered(outcome, asking.verb, asking.began, now, &mut Vec::new());
+            self.answered(outcome, &asking, now, &mut Vec::new());
         }
     }
 }
