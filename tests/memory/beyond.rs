@@ -1,13 +1,13 @@
 //! What a chat can do beyond the words of `line`, on a wire that has words for it.
 
-use std::{future::pending, time::Duration};
+use std::future::pending;
 
 use chinwag::{
-    Answer, Authenticator, Claim, Command, Denied, Event, Hub, MaskList, Moment, Policy,
-    RoomSetting, Runtime, Secret, Server, Style, TakenName, UserName, Verb, Verdict, async_trait,
+    Answer, Command, Denied, Event, Hub, MaskList, Moment, Policy, RoomSetting, Runtime, Secret,
+    Server, Style, UserName, Verb, Verdict, async_trait,
     wire::{Form, KeepAlive, Line, Reading, Wire, WireError},
 };
-use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
+use chinwag_testkit::{MemoryNet, Peer, VirtualRuntime};
 
 use crate::chat::MemoryPeer;
 
@@ -232,21 +232,4 @@ fn the_list_of_rooms_has_no_topic_that_one_may_not_ask_for() {
         eve.ask("list,rooms", "#a ()").await;
         ada.ask("list,rooms", "#a (the plan)").await;
     });
-}
-
-/// Lets everybody be an operator who says that they are the boss.
-struct Boss;
-
-#[async_trait]
-impl Authenticator for Boss {
-    async fn authenticate(&self, _: Claim<'_>) -> Result<(), Denied> {
-        Ok(())
-    }
-
-    async fn elevate(&self, claim: Claim<'_>) -> Result<(), Denied> {
-        match claim.name.as_str() {
-            "boss" => Ok(()),
-            _ => Err(Denied::new("you are not")),
-        }
-    }
 }
