@@ -69,6 +69,8 @@ pub(super) struct Irc {
     ban: Option<Ban>,
     /// Who has just come in, perhaps somebody who is away.
     newcomer: Option<String>,
+    /// The room that it has just joined, until it is told who is there.
+    joined: Option<String>,
     /// The list that is being told.
     members: Vec<(String, Role)>,
     names: Vec<String>,
@@ -348,6 +350,7 @@ impl Irc {
         if self.is_due(|request| *request == Request::Join(fold(room))) {
             // It is due.
             let _ = self.answer("ack");
+            self.joined = Some(fold(room));
             return;
         }
         self.line(format!("{room} {by} joined"));

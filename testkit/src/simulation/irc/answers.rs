@@ -90,6 +90,7 @@ impl Irc {
             self.answer(names.join(","))?;
         } else {
             self.is_of_a_join()?;
+            self.joined.take_if(|joined| *joined == fold(room));
         }
         // Who may not see who is there is told nobody.
         if !members.is_empty() {
@@ -110,6 +111,9 @@ impl Irc {
 
     /// The answers to all that was asked before the `PING` with that `token` are told.
     pub(super) fn pong(&mut self, token: usize) -> Result<(), Wrong> {
+        if let Some(room) = self.joined.take() {
+            return Err(format!("before it was told who is in {room}"));
+        }
         while let Some(asked) = self.asked.pop_front() {
             match asked {
                 Asked::Message {
