@@ -103,7 +103,9 @@ impl Irc {
     fn is_of_a_join(&self) -> Result<(), Wrong> {
         // Who comes to other devices of the same user sees their rooms.
         let may_be = |request: &Request| matches!(request, Request::Join(_) | Request::Register(_));
-        match self.is_next(may_be) && !self.is_due(|_| true) {
+        // And who joins where another device has, what the other was shown.
+        let is_late = self.is_shared && self.is_due(|r| matches!(r, Request::Join(_)));
+        match is_late || (self.is_next(may_be) && !self.is_due(|_| true)) {
             true => Ok(()),
             false => Err("which nobody has asked for".to_owned()),
         }
