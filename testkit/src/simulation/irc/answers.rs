@@ -113,7 +113,10 @@ impl Irc {
 
     /// The answers to all that was asked before the `PING` with that `token` are told.
     pub(super) fn pong(&mut self, token: usize) -> Result<(), Wrong> {
-        if let Some(room) = self.joined.take() {
+        // It may have been another device that joined, and this one is told nothing more then.
+        if let Some(room) = self.joined.take()
+            && !self.is_shared
+        {
             return Err(format!("before it was told who is in {room}"));
         }
         while let Some(asked) = self.asked.pop_front() {
