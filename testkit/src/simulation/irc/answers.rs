@@ -113,10 +113,7 @@ impl Irc {
 
     /// The answers to all that was asked before the `PING` with that `token` are told.
     pub(super) fn pong(&mut self, token: usize) -> Result<(), Wrong> {
-        // It may have been another device that joined, and this one is told nothing more then.
-        if let Some(room) = self.joined.take()
-            && !self.is_shared
-        {
+        if let Some(room) = self.joined.take() {
             return Err(format!("before it was told who is in {room}"));
         }
         while let Some(asked) = self.asked.pop_front() {
