@@ -46,6 +46,8 @@ pub(crate) struct Client {
     pub(crate) newcomer: Option<Box<Newcomer>>,
     /// How far it is with its log-in.
     pub(crate) sasl: Option<Box<Sasl>>,
+    /// Channels that it is in because another connection of its user is, and in which it was not told who is there.
+    unseen: Vec<RoomName>,
     /// What it is told last.
     pub(crate) parting: Option<Box<str>>,
 }
@@ -207,16 +209,40 @@ impl Client {
         self.me = Some(me.clone());
     }
 
-    /// Looks whether an event says who it is now.
+    /// Looks whether an event says who it is now, and where it is no longer.
     pub(crate) fn notice(&mut self, event: &Event) {
         let (old, new) = match event {
             Event::Renamed { old, new } | Event::Described { old, new } => (old, new),
             Event::Away { name, .. } => (name, name),
+            Event::Left { room, name, .. } | Event::Kicked { room, name, .. } => {
+                if self.is_me(name) {
+                    self.see(room.as_str());
+                }
+                return;
+            }
             _ => return,
         };
         if self.is_me(old) {
             self.set_me(new);
         }
+    }
+
+    /// Looks whether an event says that another connection of its user has joined a channel.
+    pub(crate) fn notice_join(&mut self, event: &Event) {
+        if let Event::Joined { room, name } = event
+            && self.is_me(name)
+            && !self.unseen.contains(room)
+            && self.unseen.len() < self.bounds.rooms as usize
+        {
+            self.unseen.push(room.clone());
+        }
+    }
+
+    /// Whether a channel is one in which it was not told who is there. From now on it is none.
+    pub(crate) fn see(&mut self, room: &str) -> bool {
+        let before = self.unseen.len();
+        self.unseen.retain(|unseen| *unseen != room);
+        self.unseen.len() < before
     }
 
     /// Whether a message still fits in a line when it is said whom it is from.

@@ -284,6 +284,7 @@ impl Wire for Irc {
 
     fn hear(&mut self, event: &Event) -> Hearing {
         self.client.notice(event);
+        self.client.notice_join(event);
         if !self.wants(event) {
             return Hearing::Nothing;
         }
@@ -322,6 +323,7 @@ impl Wire for Irc {
 
     fn tell(&mut self, event: &Event, out: &mut Vec<u8>) {
         self.client.notice(event);
+        self.client.notice_join(event);
         if !self.wants(event) {
             return;
         }

@@ -149,9 +149,14 @@ impl Reply<'_> {
         let ask = std::mem::take(&mut self.client.ask);
         match (verb, ask) {
             (Verb::Join, ask) => {
-                self.client.skip = event.is_none();
+                let is_unseen = match &ask {
+                    Ask::Join { room, .. } => self.client.see(room),
+                    _ => false,
+                };
+                self.client.skip = event.is_none() && !is_unseen;
                 match event {
                     Some(event) => self.event(event),
+                    None if is_unseen => {}
                     None => self.not_joined(&ask),
                 }
             }

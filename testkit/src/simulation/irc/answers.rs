@@ -103,7 +103,9 @@ impl Irc {
     fn is_of_a_join(&self) -> Result<(), Wrong> {
         // Who comes to other devices of the same user sees their rooms.
         let may_be = |request: &Request| matches!(request, Request::Join(_) | Request::Register(_));
-        match self.is_next(may_be) && !self.is_due(|_| true) {
+        // And who joins where another device has, what the other was shown.
+        let is_late = self.is_shared && self.is_due(|r| matches!(r, Request::Join(_)));
+        match is_late || (self.is_next(may_be) && !self.is_due(|_| true)) {
             true => Ok(()),
             false => Err("which nobody has asked for".to_owned()),
         }
@@ -111,10 +113,7 @@ impl Irc {
 
     /// The answers to all that was asked before the `PING` with that `token` are told.
     pub(super) fn pong(&mut self, token: usize) -> Result<(), Wrong> {
-        // It may have been another device that joined, and this one is told nothing more then.
-        if let Some(room) = self.joined.take()
-            && !self.is_shared
-        {
+        if let Some(room) = self.joined.take() {
             return Err(format!("before it was told who is in {room}"));
         }
         while let Some(asked) = self.asked.pop_front() {
