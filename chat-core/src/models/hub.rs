@@ -7,6 +7,7 @@ use super::{LONG, Tasks, check, check_all, epoch, hub};
 use crate::{
     Answer, Event, Hub, HubError, Limits, LocalUser, TakenName,
     hub::{Effects, Item},
+    model::Profile,
 };
 
 /// The texts of what a user is told until `count` messages have come, which it waits for.
@@ -272,6 +273,32 @@ fn who_watches_a_name_knows_in_the_end_whether_it_is_here() {
             is_here = matches!(event, Event::Online { .. });
         }
         assert_eq!(is_here, hub.users().iter().any(|user| user == "bob"));
+    });
+}
+
+/// Somebody becomes an operator while they are put out: there is one, or none.
+#[test]
+fn there_are_never_fewer_operators_than_none() {
+    check(10_000, || {
+        let hub = hub().build();
+        let mut ada = hub.enter();
+        let name = "ada".parse().unwrap();
+        ada.register(name, epoch(), &mut Effects::default())
+            .unwrap();
+        let elevates = thread::spawn(move || {
+            let elevate = |profile: &mut Profile| profile.operator = true;
+            let _ = ada.describe(elevate, &mut Effects::default());
+            ada
+        });
+        let other = hub.clone();
+        let kicks = thread::spawn(move || other.kick("ada", "no").unwrap());
+        for _ in 0..3 {
+            assert!(hub.stats().operators <= 1);
+        }
+        kicks.join().unwrap();
+        assert!(hub.stats().operators <= 1);
+        drop(elevates.join().unwrap());
+        assert_eq!(hub.stats().operators, 0);
     });
 }
 
