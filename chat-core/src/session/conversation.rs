@@ -454,14 +454,20 @@ impl<W: Wire> Conversation<W> {
                 Err(rule) => Err(rule.into()),
             },
             Command::Watch { name, on } => {
+                self.drain(usize::MAX, items);
                 let watched = self.seat.watch(name, on);
-                watched.map(Done::Answer).map_err(Stop::Refused)
+                let answer = |watched| self.answer_before_news(&watched);
+                watched.map(answer).map_err(Stop::Refused)
             }
             Command::WatchNobody => {
                 self.seat.watch_nobody();
                 Ok(Done::Granted(None))
             }
-            Command::ListWatched => Ok(Done::Answer(self.seat.watched())),
+            Command::ListWatched => {
+                self.drain(usize::MAX, items);
+                let watched = self.seat.watched();
+                Ok(self.answer_before_news(&watched))
+            }
             Command::Stats => {
                 let stats = Box::new(self.hub().quick_stats());
                 Ok(Done::Answer(Answer::Stats(stats)))
@@ -491,6 +497,12 @@ impl<W: Wire> Conversation<W> {
             }
         };
         self.finish(asked, done, now, items, effects)
+    }
+
+    /// Says who is here. What is heard of them since that was looked up comes behind it.
+    fn answer_before_news(&mut self, answer: &Answer<'_>) -> Done {
+        self.outbox.answer(&mut self.wire, answer);
+        Done::Silently
     }
 
     /// Answers what has changed nothing.
