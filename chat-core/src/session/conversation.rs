@@ -221,10 +221,14 @@ impl<W: Wire> Conversation<W> {
         let Some(throttle) = &mut self.throttle else {
             return true;
         };
-        if !reading.is_charged() || std::mem::take(&mut self.paid) {
+        let is_paid = std::mem::take(&mut self.paid);
+        if is_paid || !reading.is_charged() {
             return true;
         }
-        self.uncharged += fed.used;
+        // A frame that has come again for the rest of its parts has been counted.
+        if reading.part() == 0 {
+            self.uncharged += fed.used;
+        }
         // A frame that goes on is charged for at its end.
         let asks = action.is_some() || reading.answered().is_some();
         if !asks && (fed.unfinished || self.uncharged < UNCHARGED) {
