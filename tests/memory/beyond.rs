@@ -3,8 +3,8 @@
 use std::{future::pending, time::Duration};
 
 use chinwag::{
-    Answer, Authenticator, Claim, Command, Denied, Event, Hub, MaskList, Moment, Policy, RoomSetting,
-    Runtime, Secret, Server, Style, TakenName, UserName, Verb, Verdict, async_trait,
+    Answer, Authenticator, Claim, Command, Denied, Event, Hub, MaskList, Moment, Policy,
+    RoomSetting, Runtime, Secret, Server, Style, TakenName, UserName, Verb, Verdict, async_trait,
     wire::{Form, KeepAlive, Line, Reading, Wire, WireError},
 };
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
@@ -179,6 +179,58 @@ fn what_a_message_carries_is_asked_about_where_only_texts_are() {
             .await;
         ada.ask("signal,#a,typing", "error,denied,not that").await;
         ada.ask("say,#a,hello", "[nothing] #a ada says hello").await;
+    });
+}
+
+/// Nothing that is asked of it tells a secret room from one that there is not, for who is not in it.
+#[test]
+fn a_secret_room_is_none_to_strangers() {
+    run(crate::unthrottled, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        ada.ask("join,#a", "ack").await;
+        ada.ask("secret,#a", "ack").await;
+        let mut eve = user(&net, "eve").await;
+        for request in [
+            "say,ROOM,hello",
+            "tagged,ROOM,like,hello",
+            "signal,ROOM,typing",
+            "leave,ROOM",
+            "topic,ROOM",
+            "topic,ROOM,mine",
+            "kick,ROOM,ada",
+            "ban,ROOM,ada",
+            "unban,ROOM,ada",
+            "role,ROOM,ada,member",
+            "invite,ROOM,ada",
+            "invite-only,ROOM,on",
+            "list,ROOM",
+            "settings,ROOM",
+            "masks,ROOM",
+            "secret,ROOM",
+        ] {
+            for room in ["#a", "#b"] {
+                let request = request.replace("ROOM", room);
+                eve.ask(&request, "error,no-such-room,*").await;
+            }
+        }
+    });
+}
+
+/// The topic of a room for the invited is nobody else's business.
+#[test]
+fn the_list_of_rooms_has_no_topic_that_one_may_not_ask_for() {
+    run(crate::unthrottled, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        ada.ask("join,#a", "ack").await;
+        ada.ask("topic,#a,the plan", "#a ada topic the plan").await;
+        ada.hears("ack").await;
+        let mut eve = user(&net, "eve").await;
+        eve.ask("list,rooms", "#a (the plan)").await;
+        ada.ask("invite-only,#a,on", "#a ada invite-only on").await;
+        ada.hears("ack").await;
+        eve.ask("topic,#a", "error,not-a-member,*").await;
+        eve.ask("list,rooms", "#a ()").await;
+        ada.ask("list,rooms", "#a (the plan)").await;
     });
 }
 

@@ -612,7 +612,9 @@ impl<W: Wire> Conversation<W> {
         if self.hub().policy.is_some() {
             let name = match self.seat.room_name(room) {
                 Ok(name) => name.clone(),
-                Err(HubError::NotAMember) => self.hub().open_to_others(room)?,
+                Err(HubError::NotAMember | HubError::NoSuchRoom) => {
+                    self.hub().open_to_others(room)?
+                }
                 Err(rule) => return Err(rule.into()),
             };
             let from = self.seat.name().ok_or(HubError::NotRegistered)?;
