@@ -234,6 +234,19 @@ fn the_list_of_rooms_has_no_topic_that_one_may_not_ask_for() {
     });
 }
 
+/// A short request does not draw a thousand lines, however often somebody has had a name.
+#[test]
+fn only_the_last_who_had_a_name_are_told_of() {
+    run(crate::unthrottled, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        for _ in 0..100 {
+            ada.ask("register,bob", "ack").await;
+            ada.ask("register,ada", "ack").await;
+        }
+        ada.ask("whowas,bob", "16").await;
+    });
+}
+
 /// Lets everybody be an operator who says that they are the boss.
 struct Boss;
 
