@@ -263,3 +263,39 @@ impl Authenticator for Boss {
         }
     }
 }
+
+/// Who only shares a name with an operator has proved nothing.
+#[test]
+fn another_device_of_an_operator_is_none() {
+    let hub =
+        || crate::unthrottled_with(|hub| hub.authenticator(Boss).taken_name(TakenName::Share));
+    run(hub, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        ada.ask("oper,eve", "error,denied,you are not").await;
+        ada.ask("oper,boss", "ack").await;
+        let mut other = user(&net, "ada").await;
+        other.ask("announce,hello", "error,denied,*").await;
+        other.ask("kill,ada,bye", "error,denied,*").await;
+        ada.ask("announce,hello", "* ada announces hello").await;
+        ada.hears("ack").await;
+        other.hears("* ada announces hello").await;
+        other.ask("oper,boss", "ack").await;
+        other.ask("announce,hello", "* ada announces hello").await;
+    });
+}
+
+/// What is said of whoever is put out is no longer than what is said of one who is put out of a room.
+#[test]
+fn the_reason_of_an_operator_is_not_too_long() {
+    let hub = || crate::unthrottled_with(|hub| hub.authenticator(Boss));
+    run(hub, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        let mut bob = user(&net, "bob").await;
+        ada.ask("oper,boss", "ack").await;
+        let long = "x".repeat(513);
+        ada.ask(&format!("kill,bob,{long}"), "error,too-long,*")
+            .await;
+        bob.ask("ping", "pong").await;
+        ada.ask(&format!("kill,bob,{}", &long[1..]), "ack").await;
+    });
+}

@@ -350,10 +350,7 @@ impl<W: Wire> Conversation<W> {
                 self.log_in(&credentials.account, credentials.secret, now)
             }
             Command::Elevate { name, secret } => self.elevate(name, secret.0, now),
-            Command::StepDown => {
-                let change = |profile: &mut Profile| profile.operator = false;
-                self.seat.describe(change, effects).map(Done::Granted)
-            }
+            Command::StepDown => self.seat.step_down(effects).map(Done::Granted),
             Command::Describe { real_name, bot } => {
                 let granted =
                     || Box::new(move |real_name| Granted::Describe { real_name, bot }) as ForText;
@@ -919,10 +916,7 @@ impl<W: Wire> Conversation<W> {
                 let logged_in = self.seat.log_in(account.clone(), effects);
                 logged_in.map(Done::Granted)
             }
-            Granted::Elevate => {
-                let change = |profile: &mut Profile| profile.operator = true;
-                self.seat.describe(change, effects).map(Done::Granted)
-            }
+            Granted::Elevate => self.seat.elevate(effects).map(Done::Granted),
             Granted::Join { room, key } => {
                 self.enter(room.clone(), key.as_deref(), now, items, effects)
             }
