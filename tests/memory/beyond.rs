@@ -299,3 +299,41 @@ fn the_reason_of_an_operator_is_not_too_long() {
         ada.ask(&format!("kill,bob,{}", &long[1..]), "ack").await;
     });
 }
+
+/// A list is not interrupted, but whoever has read it is asked behind it, and has time to answer.
+#[test]
+fn who_reads_a_long_list_is_asked_for_a_sign_of_life_behind_it() {
+    let hub = || {
+        let hub = crate::unthrottled();
+        for i in 0..10_000 {
+            hub.open_room(&format!("#a-room-with-a-number-{i}"))
+                .unwrap();
+        }
+        hub
+    };
+    let keep_alive = Some(KeepAlive {
+        after: Duration::from_secs(90),
+        within: Duration::from_secs(60),
+    });
+    run(hub, Beyond { keep_alive }, async |rt, net| {
+        let narrow = Link {
+            capacity: 1024,
+            ..Link::default()
+        };
+        let mut ada = Peer::new(net.try_connect("beyond", narrow).unwrap());
+        ada.ask("register,ada", "ack").await;
+        ada.say("list,rooms").await;
+        for i in 0..10_000 {
+            // For a while it reads slowly.
+            if i % 100 == 0 && i < 5_000 {
+                rt.sleep(Duration::from_secs(4)).await;
+            }
+            ada.hears("#a-room-*").await;
+        }
+        ada.hears("are you there?").await;
+        rt.sleep(Duration::from_secs(50)).await;
+        ada.ask("ping", "pong").await;
+        ada.hears("are you there?").await;
+        ada.hears("error,timed-out,*").await;
+    });
+}
