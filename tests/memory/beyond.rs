@@ -1,13 +1,13 @@
 //! What a chat can do beyond the words of `line`, on a wire that has words for it.
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
 use chinwag::{
-    Answer, Command, Denied, Event, Hub, MaskList, Moment, Policy, RoomSetting, Runtime, Secret,
-    Server, Style, UserName, Verb, Verdict, async_trait,
+    Answer, Authenticator, Claim, Command, Denied, Event, Hub, MaskList, Moment, Policy,
+    RoomSetting, Runtime, Secret, Server, Style, TakenName, UserName, Verb, Verdict, async_trait,
     wire::{Form, KeepAlive, Line, Reading, Wire, WireError},
 };
-use chinwag_testkit::{MemoryNet, Peer, VirtualRuntime};
+use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
 
 use crate::chat::MemoryPeer;
 
@@ -231,5 +231,109 @@ fn the_list_of_rooms_has_no_topic_that_one_may_not_ask_for() {
         eve.ask("topic,#a", "error,not-a-member,*").await;
         eve.ask("list,rooms", "#a ()").await;
         ada.ask("list,rooms", "#a (the plan)").await;
+    });
+}
+
+/// A short request does not draw a thousand lines, however often somebody has had a name.
+#[test]
+fn only_the_last_who_had_a_name_are_told_of() {
+    run(crate::unthrottled, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        for _ in 0..100 {
+            ada.ask("register,bob", "ack").await;
+            ada.ask("register,ada", "ack").await;
+        }
+        ada.ask("whowas,bob", "16").await;
+    });
+}
+
+/// Lets everybody be an operator who says that they are the boss.
+struct Boss;
+
+#[async_trait]
+impl Authenticator for Boss {
+    async fn authenticate(&self, _: Claim<'_>) -> Result<(), Denied> {
+        Ok(())
+    }
+
+    async fn elevate(&self, claim: Claim<'_>) -> Result<(), Denied> {
+        match claim.name.as_str() {
+            "boss" => Ok(()),
+            _ => Err(Denied::new("you are not")),
+        }
+    }
+}
+
+/// Who only shares a name with an operator has proved nothing.
+#[test]
+fn another_device_of_an_operator_is_none() {
+    let hub =
+        || crate::unthrottled_with(|hub| hub.authenticator(Boss).taken_name(TakenName::Share));
+    run(hub, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        ada.ask("oper,eve", "error,denied,you are not").await;
+        ada.ask("oper,boss", "ack").await;
+        let mut other = user(&net, "ada").await;
+        other.ask("announce,hello", "error,denied,*").await;
+        other.ask("kill,ada,bye", "error,denied,*").await;
+        ada.ask("announce,hello", "* ada announces hello").await;
+        ada.hears("ack").await;
+        other.hears("* ada announces hello").await;
+        other.ask("oper,boss", "ack").await;
+        other.ask("announce,hello", "* ada announces hello").await;
+    });
+}
+
+/// What is said of whoever is put out is no longer than what is said of one who is put out of a room.
+#[test]
+fn the_reason_of_an_operator_is_not_too_long() {
+    let hub = || crate::unthrottled_with(|hub| hub.authenticator(Boss));
+    run(hub, Beyond::default(), async |_, net| {
+        let mut ada = user(&net, "ada").await;
+        let mut bob = user(&net, "bob").await;
+        ada.ask("oper,boss", "ack").await;
+        let long = "x".repeat(513);
+        ada.ask(&format!("kill,bob,{long}"), "error,too-long,*")
+            .await;
+        bob.ask("ping", "pong").await;
+        ada.ask(&format!("kill,bob,{}", &long[1..]), "ack").await;
+    });
+}
+
+/// A list is not interrupted, but whoever has read it is asked behind it, and has time to answer.
+#[test]
+fn who_reads_a_long_list_is_asked_for_a_sign_of_life_behind_it() {
+    let hub = || {
+        let hub = crate::unthrottled();
+        for i in 0..10_000 {
+            hub.open_room(&format!("#a-room-with-a-number-{i}"))
+                .unwrap();
+        }
+        hub
+    };
+    let keep_alive = Some(KeepAlive {
+        after: Duration::from_secs(90),
+        within: Duration::from_secs(60),
+    });
+    run(hub, Beyond { keep_alive }, async |rt, net| {
+        let narrow = Link {
+            capacity: 1024,
+            ..Link::default()
+        };
+        let mut ada = Peer::new(net.try_connect("beyond", narrow).unwrap());
+        ada.ask("register,ada", "ack").await;
+        ada.say("list,rooms").await;
+        for i in 0..10_000 {
+            // For a while it reads slowly.
+            if i % 100 == 0 && i < 5_000 {
+                rt.sleep(Duration::from_secs(4)).await;
+            }
+            ada.hears("#a-room-*").await;
+        }
+        ada.hears("are you there?").await;
+        rt.sleep(Duration::from_secs(50)).await;
+        ada.ask("ping", "pong").await;
+        ada.hears("are you there?").await;
+        ada.hears("error,timed-out,*").await;
     });
 }

@@ -14,6 +14,9 @@ pub(crate) struct Gone(Mutex<VecDeque<Past>>);
 /// How many are remembered, of all names together.
 const MOST: usize = 1024;
 
+/// How many of them are told of, of one name: a short request must not draw a thousand.
+const MOST_OF_ONE: usize = 16;
+
 impl Gone {
     /// `person` has given up their name.
     pub(crate) fn note(&self, person: Person, until: SystemTime) {
@@ -24,11 +27,18 @@ impl Gone {
         gone.push_back(Past { person, until });
     }
 
-    /// Who had `name`, the latest first.
+    /// Who had `name`, the latest first, of those not too many.
     pub(crate) fn find(&self, name: &str) -> Vec<Past> {
         let gone = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let past = gone.iter().rev();
-        past.filter(|past| past.person == *name).cloned().collect()
+        let past = past.filter(|past| past.person == *name);
+        past.take(MOST_OF_ONE).cloned().collect()
+    }
+
+    /// Keeps everybody from it until the result is dropped.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Sized {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps everybody from it until the result is dropped.
@@ -55,6 +65,6 @@ mod tests {
             gone.note("bob".parse().unwrap(), at(3));
         }
         assert_eq!(untils("ada"), []);
-        assert_eq!(untils("bob").len(), MOST);
+        assert_eq!(untils("bob").len(), MOST_OF_ONE);
     }
 }

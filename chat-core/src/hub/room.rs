@@ -18,7 +18,7 @@ use crate::{
     connections::Place,
     error::HubError,
     model::{
-        Event, Kind, Mask, MaskEntry, MaskList, Outbound, Person, Role, RoomInfo, RoomName,
+        Event, Kind, Looks, Mask, MaskEntry, MaskList, Outbound, Person, Role, RoomInfo, RoomName,
         RoomSetting, RoomSettings, Stamp, Style, Topic, UserName,
     },
     sync::{Mutex, MutexGuard},
@@ -82,8 +82,9 @@ impl Masks {
         }
     }
 
-    fn match_any(&self, list: MaskList, person: &Person) -> bool {
-        self.of(list).iter().any(|entry| entry.mask.matches(person))
+    fn match_any(&self, list: MaskList, looks: &Looks<'_>) -> bool {
+        let mut masks = self.of(list).iter();
+        masks.any(|entry| entry.mask.matches_looks(looks))
     }
 }
 
@@ -365,9 +366,9 @@ impl RoomState {
         }
     }
 
-    pub(crate) fn is_banned(&self, person: &Person) -> bool {
-        self.masks.match_any(MaskList::Bans, person)
-            && !self.masks.match_any(MaskList::BanExceptions, person)
+    pub(crate) fn is_banned(&self, looks: &Looks<'_>) -> bool {
+        self.masks.match_any(MaskList::Bans, looks)
+            && !self.masks.match_any(MaskList::BanExceptions, looks)
     }
 
     /// Puts `mask` on a list. `false` if it was there.
@@ -450,7 +451,7 @@ impl RoomState {
         match () {
             () if self.is_gone() => Err(HubError::NoSuchRoom),
             () if self.settings.members_only => Err(self.to_strangers()),
-            () if self.is_banned(speaker.person) => Err(HubError::Banned),
+            () if self.is_banned(&Looks::of(speaker.person)) => Err(HubError::Banned),
             () if self.settings.moderated => Err(HubError::Moderated),
             () => Ok(speaker.person.clone()),
         }
@@ -521,13 +522,14 @@ impl RoomState {
         key: Option<&str>,
         max_members: usize,
     ) -> Result<(), HubError> {
-        if self.is_banned(person) {
+        let looks = Looks::of(person);
+        if self.is_banned(&looks) {
             return Err(HubError::Banned);
         }
         let is_invited = self.invited.contains(person.name());
         if !is_invited {
             let settings = &self.settings;
-            if settings.invite_only && !self.masks.match_any(MaskList::InviteExceptions, person) {
+            if settings.invite_only && !self.masks.match_any(MaskList::InviteExceptions, &looks) {
                 return Err(HubError::InviteOnly);
             }
             if settings.key.as_deref().is_some_and(|it| key != Some(it)) {

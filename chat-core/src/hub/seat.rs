@@ -45,6 +45,8 @@ pub(crate) struct Seat {
 struct More {
     /// The account that its peer has proved to be its own.
     account: Option<UserName>,
+    /// Its peer has proved that it may be an operator. Another connection of the same user has not by that.
+    is_elevated: bool,
     /// Whose coming and going it is told of.
     watched: Vec<UserName>,
 }
@@ -225,10 +227,27 @@ impl Seat {
         Ok(event)
     }
 
-    /// Whether the user is an operator.
+    /// The peer has proved that it may be an operator. Returns what others are told of it, if it is news.
+    pub(crate) fn elevate(&mut self, effects: &mut Effects) -> Result<Option<Event>, Stop> {
+        let event = self.describe(|profile| profile.operator = true, effects)?;
+        self.more.get_or_insert_default().is_elevated = true;
+        Ok(event)
+    }
+
+    /// The user is no operator any more, on whatever connection. Returns what others are told of it, if it is news.
+    pub(crate) fn step_down(&mut self, effects: &mut Effects) -> Result<Option<Event>, Stop> {
+        let event = self.describe(|profile| profile.operator = false, effects)?;
+        if let Some(more) = &mut self.more {
+            more.is_elevated = false;
+        }
+        Ok(event)
+    }
+
+    /// Whether the user is an operator, and has become one on this connection.
     fn check_operator(&self) -> Result<&Person, HubError> {
         let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
-        match registered.person.is_operator() {
+        let is_elevated = self.more.as_ref().is_some_and(|more| more.is_elevated);
+        match is_elevated && registered.person.is_operator() {
             true => Ok(&registered.person),
             false => Err(HubError::NotOperator),
         }
@@ -242,6 +261,7 @@ impl Seat {
         effects: &mut Effects,
     ) -> Result<(), HubError> {
         let by = self.check_operator()?;
+        self.hub.short(reason)?;
         self.hub
             .put_out(name, &format!("killed by {by}: {reason}"), effects)
     }

@@ -17,8 +17,8 @@ use crate::{
     config::TakenName,
     error::HubError,
     model::{
-        ErrorCode, Event, Mask, MaskEntry, MaskList, Outbound, Person, Profile, QuitReason, Role,
-        RoleChange, RoomName, RoomSetting, Stamp, UserName,
+        ErrorCode, Event, Looks, Mask, MaskEntry, MaskList, Outbound, Person, Profile, QuitReason,
+        Role, RoleChange, RoomName, RoomSetting, Stamp, UserName,
     },
     plug::one_line,
     sync::{
@@ -473,8 +473,9 @@ impl Inner {
             old: state.person.clone(),
             new: person.clone(),
         };
+        let looks = Looks::of(person);
         let mut locked = lock_all(state.in_order());
-        if locked.iter().any(|(_, room)| room.is_banned(person)) {
+        if locked.iter().any(|(_, room)| room.is_banned(&looks)) {
             return Err(HubError::Banned.into());
         }
         for (_, room) in &mut locked {

@@ -106,7 +106,7 @@ pub enum Answer<'a> {
     },
     /// Who somebody is.
     Whois(Box<Whois>),
-    /// Who had a name last, the latest first.
+    /// Who had a name last, the latest first, and no more than a few.
     Whowas {
         /// Which name, as it was written.
         name: &'a str,

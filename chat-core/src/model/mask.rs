@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use thiserror::Error;
 
@@ -31,7 +31,11 @@ const MAX_MASK: usize = 256;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Mask(Arc<str>);
+pub struct Mask {
+    text: Arc<str>,
+    /// The name in it, in the letters that it is compared in, unless it is ASCII.
+    folded: Option<Arc<str>>,
+}
 
 /// Why a text is no mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -69,18 +73,25 @@ struct Parts<'a> {
 impl Mask {
     /// Whether somebody is meant.
     pub fn matches(&self, person: &Person) -> bool {
-        let parts = Parts::split(&self.0);
-        parts.matches(person.as_str(), person.login(), &person.host())
+        self.matches_looks(&Looks::of(person))
+    }
+
+    /// The same for somebody who is looked for in many masks.
+    pub(crate) fn matches_looks(&self, looks: &Looks<'_>) -> bool {
+        let Parts { name, login, host } = Parts::split(&self.text);
+        matches(host, &looks.host, Fold::Ascii)
+            && looks.name.matches(self.folded.as_deref().unwrap_or(name))
+            && matches(login, looks.login, Fold::Ascii)
     }
 
     /// The whole mask, completed.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The name that is meant, if it is the name alone, and just one.
     pub(crate) fn only_name(&self) -> Option<&str> {
-        let parts = Parts::split(&self.0);
+        let parts = Parts::split(&self.text);
         let is_plain = !parts.name.contains(['*', '?']);
         (is_plain && parts.login == "*" && parts.host == "*").then_some(parts.name)
     }
@@ -102,7 +113,11 @@ impl FromStr for Mask {
             return Err(MaskError::Forbidden);
         }
         let Parts { name, login, host } = Parts::split(text);
-        Ok(Self(format!("{name}!{login}@{host}").into()))
+        let fold = |name: &str| name.chars().flat_map(fold_name).collect::<String>().into();
+        Ok(Self {
+            folded: (!name.is_ascii()).then(|| fold(name)),
+            text: format!("{name}!{login}@{host}").into(),
+        })
     }
 }
 
@@ -121,17 +136,94 @@ impl<'a> Parts<'a> {
             host: or_any(host),
         }
     }
+}
 
-    fn matches(&self, name: &str, login: &str, host: &str) -> bool {
-        matches(self.host, host, Fold::Ascii)
-            && matches(self.name, name, Fold::Name)
-            && matches(self.login, login, Fold::Ascii)
+/// Somebody as masks see them: made once, because to fold a name takes much longer than to compare it, and a room may
+/// have hundreds of masks.
+#[derive(Debug)]
+pub(crate) struct Looks<'a> {
+    name: Letters,
+    login: &'a str,
+    host: Cow<'static, str>,
+}
+
+impl<'a> Looks<'a> {
+    pub(crate) fn of(person: &'a Person) -> Self {
+        Self::new(person.as_str(), person.login(), person.host())
+    }
+
+    fn new(name: &str, login: &'a str, host: Cow<'static, str>) -> Self {
+        let name = Letters::new(name);
+        Self { name, login, host }
+    }
+}
+
+/// The letters of a name, folded, and where each of them is.
+#[derive(Debug)]
+struct Letters {
+    folded: String,
+    /// For each letter, a bit for each place where it is. Sorted; nothing if there are too many places.
+    places: Vec<(char, u128)>,
+    /// The bit behind the last place.
+    end: u128,
+}
+
+impl Letters {
+    fn new(name: &str) -> Self {
+        let folded: String = name.chars().flat_map(fold_name).collect();
+        let (mut places, mut end) = (Vec::<(char, u128)>::new(), 1_u128);
+        for letter in folded.chars() {
+            if end.leading_zeros() == 0 {
+                places.clear();
+                end = 0;
+                break;
+            }
+            match places.binary_search_by_key(&letter, |&(letter, _)| letter) {
+                Ok(index) => places[index].1 |= end,
+                Err(index) => places.insert(index, (letter, end)),
+            }
+            end <<= 1;
+        }
+        Self {
+            folded,
+            places,
+            end,
+        }
+    }
+
+    /// Whether `pattern`, which is folded or ASCII, stands for all of them. It keeps all places up to which what has
+    /// been read of the pattern may reach, so that it reads it once.
+    fn matches(&self, pattern: &str) -> bool {
+        if self.end == 0 {
+            return matches(pattern, &self.folded, Fold::Ascii);
+        }
+        let all = self.end | (self.end - 1);
+        let mut reached = 1_u128;
+        for letter in pattern.chars() {
+            reached = match letter.to_ascii_lowercase() {
+                // From the first one that is reached on.
+                '*' => all & (reached | reached.wrapping_neg()),
+                '?' => (reached << 1) & all,
+                letter => (reached & self.places_of(letter)) << 1,
+            };
+            if reached == 0 {
+                return false;
+            }
+        }
+        reached & self.end != 0
+    }
+
+    fn places_of(&self, letter: char) -> u128 {
+        let index = self
+            .places
+            .binary_search_by_key(&letter, |&(letter, _)| letter);
+        index.map_or(0, |index| self.places[index].1)
     }
 }
 
 impl PartialEq for Mask {
     fn eq(&self, other: &Self) -> bool {
-        same_name(&self.0, &other.0)
+        same_name(&self.text, &other.text)
     }
 }
 
@@ -139,13 +231,13 @@ impl Eq for Mask {}
 
 impl fmt::Display for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(&*self.text, f)
     }
 }
 
@@ -166,10 +258,11 @@ fn matches(pattern: &str, text: &str, fold: Fold) -> bool {
             let folded = |c: char| c.to_ascii_lowercase();
             glob(pattern.chars().map(folded), text.chars().map(folded))
         }
-        Fold::Name => glob(
-            pattern.chars().flat_map(fold_name),
-            text.chars().flat_map(fold_name),
-        ),
+        Fold::Name => {
+            // Once: to fold takes much longer than to compare, and some letters are compared more than once.
+            let fold = |text: &str| text.chars().flat_map(fold_name).collect::<String>();
+            glob(fold(pattern).chars(), fold(text).chars())
+        }
     }
 }
 

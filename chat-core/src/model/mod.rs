@@ -16,6 +16,7 @@ pub use command::{
     UnknownRole, Verb,
 };
 pub use event::{ErrorCode, Event, QuitReason};
+pub(crate) use mask::Looks;
 pub use mask::{Mask, MaskError, wildcard_matches};
 pub(crate) use name::{Name, name_hash, same_name};
 pub use name::{NameError, RoomName, UserName};

@@ -46,6 +46,8 @@ pub(super) struct Conversation<W> {
     uncharged: usize,
     /// The next frame was charged for when it came the first time.
     paid: bool,
+    /// The peer is to be asked for a sign of life behind the list.
+    owes_probe: bool,
     /// How many more of this peer's doings are logged at `info`.
     logs_left: u8,
     /// What is still to be told now that it ends.
@@ -149,6 +151,7 @@ impl<W: Wire> Conversation<W> {
             throttle,
             uncharged: 0,
             paid: false,
+            owes_probe: false,
             logs_left: LOGS,
             gone: None,
         }
@@ -285,9 +288,10 @@ impl<W: Wire> Conversation<W> {
 
     /// Asks the peer for a sign of life. It is written with whatever is written next, and the caller sees to that.
     pub(super) fn probe(&mut self) {
-        // Not in the middle of a list, which is a sign of life that the peer is about to give anyway.
-        if self.listing.is_none() {
-            self.outbox.probe(&mut self.wire);
+        // Not in the middle of a list, but behind it.
+        match self.listing {
+            Some(_) => self.owes_probe = true,
+            None => self.outbox.probe(&mut self.wire),
         }
     }
 
@@ -351,10 +355,7 @@ impl<W: Wire> Conversation<W> {
                 self.log_in(&credentials.account, credentials.secret, now)
             }
             Command::Elevate { name, secret } => self.elevate(name, secret.0, now),
-            Command::StepDown => {
-                let change = |profile: &mut Profile| profile.operator = false;
-                self.seat.describe(change, effects).map(Done::Granted)
-            }
+            Command::StepDown => self.seat.step_down(effects).map(Done::Granted),
             Command::Describe { real_name, bot } => {
                 let granted =
                     || Box::new(move |real_name| Granted::Describe { real_name, bot }) as ForText;
@@ -924,10 +925,7 @@ impl<W: Wire> Conversation<W> {
                 let logged_in = self.seat.log_in(account.clone(), effects);
                 logged_in.map(Done::Granted)
             }
-            Granted::Elevate => {
-                let change = |profile: &mut Profile| profile.operator = true;
-                self.seat.describe(change, effects).map(Done::Granted)
-            }
+            Granted::Elevate => self.seat.elevate(effects).map(Done::Granted),
             Granted::Join { room, key } => {
                 self.enter(room.clone(), key.as_deref(), now, items, effects)
             }
@@ -1023,8 +1021,13 @@ impl<W: Wire> Conversation<W> {
                 }
             }
         }
-        if self.listing.is_none() && self.gone.is_some() {
+        if self.listing.is_some() {
+            return;
+        }
+        if self.gone.is_some() {
             self.say_farewell(&mut Vec::new());
+        } else if std::mem::take(&mut self.owes_probe) {
+            self.outbox.probe(&mut self.wire);
         }
     }
 

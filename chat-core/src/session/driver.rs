@@ -256,7 +256,7 @@ where
         if let Some(rest) = frame.get(written..).filter(|rest| !rest.is_empty()) {
             self.talk.outbox.push_bytes(rest);
             if written > 0 {
-                self.talk.mailbox().read_at(rt.now());
+                self.took(rt.now());
             }
             return false;
         }
@@ -363,7 +363,7 @@ where
             self.unflushed = true;
             if self.talk.outbox.poll_write(cx, &mut self.io)?.is_pending() {
                 if wrote {
-                    self.talk.mailbox().read_at(rt.now());
+                    self.took(rt.now());
                 }
                 return Ok(Poll::Pending);
             }
@@ -376,6 +376,12 @@ where
             self.unflushed = false;
         }
         Ok(Poll::Ready(()))
+    }
+
+    /// The peer has taken bytes, but not all that there are for it.
+    fn took(&mut self, now: Instant) {
+        self.talk.mailbox().read_at(now);
+        self.machine.took(now);
     }
 
     /// Reads once and does what was asked. `Pending` if there is nothing to read, or if this peer is not

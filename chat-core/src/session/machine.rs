@@ -19,7 +19,7 @@ use crate::{
 /// whether there is a name. When [`deadline`](Self::deadline) has passed, ask what is [`overdue`](Self::overdue).
 #[derive(Debug)]
 pub(crate) struct Machine {
-    max_line: usize,
+    max_line: u32,
     /// The unfinished frame between two reads; empty, and without memory, for a peer that sends whole
     /// ones.
     carry: Vec<u8>,
@@ -31,6 +31,8 @@ pub(crate) struct Machine {
     idle: Option<Duration>,
     /// A silent peer has been asked for a sign of life.
     probed: bool,
+    /// When it gave a sign of life without saying anything, or was asked for one, in milliseconds after `last_heard`.
+    unsure_after: u32,
     last_heard: Instant,
 }
 
@@ -94,13 +96,14 @@ impl Machine {
         now: Instant,
     ) -> Self {
         Self {
-            max_line: wire.max_frame(limits.max_line()),
+            max_line: u32::try_from(wire.max_frame(limits.max_line())).unwrap_or(u32::MAX),
             carry: Vec::new(),
             state: FrameState::Reading,
             part: 0,
             register_by: timeouts.register().map(|wait| deadline_after(now, wait)),
             idle: timeouts.idle(),
             probed: false,
+            unsure_after: 0,
             last_heard: now,
         }
     }
@@ -187,24 +190,32 @@ impl Machine {
     /// Says that bytes have come at `now`.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.last_heard = now;
+        self.unsure_after = 0;
         self.probed = false;
+    }
+
+    /// Says that the peer has taken bytes at `now` that there was no room for before. It has given a sign of life by
+    /// that, and may have had no other way: who has much to read is not read from.
+    pub(crate) fn took(&mut self, now: Instant) {
+        self.set_unsure(now);
+    }
+
+    fn set_unsure(&mut self, now: Instant) {
+        let after = now.saturating_duration_since(self.last_heard).as_millis();
+        self.unsure_after = u32::try_from(after).unwrap_or(u32::MAX);
     }
 
     /// When [`overdue`](Self::overdue) is worth asking. It may move to a later time with every read.
     pub(crate) fn deadline(&self, wire: &impl Wire, has_name: bool) -> Option<Instant> {
-        let after = |wait| deadline_after(self.last_heard, wait);
         let register = self.register_by.filter(|_| !has_name);
         let probe = wire.keep_alive().filter(|_| has_name).map(|keep_alive| {
             let KeepAlive { after, within } = keep_alive;
-            match self.probed {
-                true => after.saturating_add(within),
-                false => after,
-            }
+            let wait = if self.probed { within } else { after };
+            let unsure_after = Duration::from_millis(self.unsure_after.into());
+            deadline_after(self.last_heard, unsure_after.saturating_add(wait))
         });
-        [register, self.idle.map(after), probe.map(after)]
-            .into_iter()
-            .flatten()
-            .min()
+        let idle = self.idle.map(|wait| deadline_after(self.last_heard, wait));
+        [register, idle, probe].into_iter().flatten().min()
     }
 
     /// What is to be done about the peer by now, if anything. It is told once that it is to be probed.
@@ -227,9 +238,14 @@ impl Machine {
         let is_idle = self.idle.is_some_and(|idle| idle <= silent);
         if wire.keep_alive().is_some() && has_name && !self.probed && !is_idle {
             self.probed = true;
+            self.set_unsure(now);
             return Some(Overdue::Probe);
         }
         Some(Overdue::Over("nothing was heard for too long"))
+    }
+
+    fn max_line(&self) -> usize {
+        usize::try_from(self.max_line).unwrap_or(usize::MAX - TERMINATOR)
     }
 
     fn end_frame<'a>(
@@ -242,7 +258,7 @@ impl Machine {
             self.state = FrameState::Reading;
             return None;
         }
-        let too_long = self.carry.len() + end.len() > self.max_line + TERMINATOR;
+        let too_long = self.carry.len() + end.len() > self.max_line() + TERMINATOR;
         let frame = match self.carry.is_empty() {
             true => end,
             false => {
@@ -252,9 +268,9 @@ impl Machine {
             }
         };
         let payload = wire.payload(frame);
-        if too_long || payload.len() > self.max_line {
+        if too_long || payload.len() > self.max_line() {
             let verb = wire.verb(frame);
-            return Some(Action::Refuse(line_too_long(verb, self.max_line)));
+            return Some(Action::Refuse(line_too_long(verb, self.max_line())));
         }
         read(wire, payload, reading)
     }
@@ -262,7 +278,7 @@ impl Machine {
     /// Adds as much of `more` to what is kept as a frame may have. Of one that is too long that is enough to tell what
     /// it asks for.
     fn carry_within(&mut self, more: &[u8]) {
-        let room = (self.max_line + TERMINATOR).saturating_sub(self.carry.len());
+        let room = (self.max_line() + TERMINATOR).saturating_sub(self.carry.len());
         self.carry.extend_from_slice(&more[..room.min(more.len())]);
     }
 
@@ -272,7 +288,7 @@ impl Machine {
             return None;
         }
         // A last byte that is the first of the terminator is not counted yet.
-        if self.carry.len() + input.len() < self.max_line + TERMINATOR {
+        if self.carry.len() + input.len() < self.max_line() + TERMINATOR {
             self.carry.extend_from_slice(input);
             return None;
         }
@@ -285,7 +301,7 @@ impl Machine {
         };
         self.carry = Vec::new();
         self.state = FrameState::Skipping;
-        Some(Action::Refuse(line_too_long(verb, self.max_line)))
+        Some(Action::Refuse(line_too_long(verb, self.max_line())))
     }
 }
 
@@ -485,6 +501,23 @@ mod tests {
         machine.heard(at(140));
         assert_eq!(machine.overdue(&asks, at(231), true), Some(Overdue::Probe));
         let over = machine.overdue(&asks, at(291), true);
+        assert!(matches!(over, Some(Overdue::Over(_))), "{over:?}");
+    }
+
+    /// As after the whole process was stopped for a while.
+    #[test]
+    fn who_is_asked_late_has_as_long_to_answer() {
+        let start = epoch();
+        let mut machine = machine(64);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        machine.heard(start);
+        assert_eq!(machine.overdue(&Asks, at(999), true), Some(Overdue::Probe));
+        assert_eq!(machine.overdue(&Asks, at(1058), true), None);
+        assert_eq!(machine.deadline(&Asks, true), Some(at(1059)));
+        // It takes what there was no room for.
+        machine.took(at(1058));
+        assert_eq!(machine.overdue(&Asks, at(1117), true), None);
+        let over = machine.overdue(&Asks, at(1118), true);
         assert!(matches!(over, Some(Overdue::Over(_))), "{over:?}");
     }
 }

@@ -10,7 +10,7 @@ fn mask(text: &str) -> Result<Mask, MaskError> {
 
 /// Whether a mask means one of these parts.
 fn means_them(mask: &Mask, name: &str, login: &str, host: &str) -> bool {
-    Parts::split(&mask.0).matches(name, login, host)
+    mask.matches_looks(&Looks::new(name, login, host.to_owned().into()))
 }
 
 fn completed(text: &str) -> String {
@@ -138,10 +138,22 @@ proptest! {
         let expected = means(&chars(&pattern), &chars(&text));
         prop_assert_eq!(matches(&pattern, &text, Fold::Ascii), expected);
         prop_assert_eq!(matches(&pattern, &text, Fold::Name), expected);
+        prop_assert_eq!(Letters::new(&text).matches(&pattern), expected);
         // By the way that texts take which are not ASCII.
         let [pattern, text] = [pattern, text].map(|text| text.replace('a', "ł"));
         prop_assert_eq!(matches(&pattern, &text, Fold::Ascii), expected);
         prop_assert_eq!(matches(&pattern, &text, Fold::Name), expected);
+        prop_assert_eq!(Letters::new(&text).matches(&pattern), expected);
+    }
+
+    /// However they are looked for, and however long they are.
+    #[test]
+    fn a_name_is_found_in_both_ways(pattern in "[aßΐ*?]{0,9}", text in "[aSßΐ]{0,9}", times in 1_usize..30) {
+        let fold = |text: &str| text.chars().flat_map(fold_name).collect::<String>();
+        let pattern = format!("{pattern}*");
+        let text = text.repeat(times);
+        let found = Letters::new(&text).matches(&fold(&pattern));
+        prop_assert_eq!(found, matches(&pattern, &text, Fold::Name));
     }
 
     #[test]
