@@ -105,3 +105,7 @@ struct ReadmeDocTests;
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../docs/embedding.md")]
 struct EmbeddingDocTests;
+
+#[cfg(all(doctest, feature = "tokio", feature = "irc"))]
+#[doc = include_str!("../docs/irc.md")]
+struct IrcDocTests;

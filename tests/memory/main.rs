@@ -9,6 +9,7 @@
 
 use chinwag::{Hub, HubBuilder};
 
+mod beyond;
 mod cancellation;
 mod chat;
 mod faults;

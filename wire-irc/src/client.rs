@@ -1,12 +1,13 @@
 //! What one connection of a client has said and asked for so far.
 
-use chinwag_core::{Event, Person, RoomName, UserName};
+use chinwag_core::{Event, MaskList, Person, RoomName, UserName};
 
 use crate::{
     author::Author,
     caps::Caps,
     form::Shape,
     label::Label,
+    limits::Bounds,
     message::MAX_LINE,
     queries::{Filter, WhoQuery},
     sasl::Sasl,
@@ -19,6 +20,8 @@ pub(crate) struct Client {
     pub(crate) me: Option<Person>,
     /// The number of the connection, which its messages have.
     pub(crate) connection: u32,
+    /// What the hub allows.
+    pub(crate) bounds: Bounds,
     /// How many bytes it takes to say who it is.
     source_len: u16,
     /// What it has asked for beyond the IRC of 1993.
@@ -31,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) wants_wallops: bool,
     /// What the message that is being dealt with began as did not come to pass, and the rest of it is left out.
     pub(crate) skip: bool,
+    /// The message that is being dealt with came too fast, and nothing more becomes of it.
+    pub(crate) is_dropped: bool,
     /// The command of the message that is being dealt with.
     pub(crate) command: &'static str,
     /// What the hub has been asked for, as far as it matters for how its answer is written.
@@ -95,12 +100,16 @@ pub(crate) enum Ask {
     Names,
     /// Who some are.
     Who(Box<WhoQuery>),
+    /// To change, or see, such a list of a channel.
+    Mask(MaskList),
     /// Which channels there are.
     List(Box<Filter>),
+    /// To send a message, or what nobody reads, to that target.
+    Message(Box<str>),
     /// To invite somebody to a channel.
     Invite(Box<str>, Box<str>),
-    /// Who somebody is.
-    Whois,
+    /// Who somebody is, who was called so.
+    Whois(Box<str>),
     /// Who somebody was, at most so many times.
     Whowas(usize),
     /// Who some are, to be said at the end.
@@ -118,8 +127,6 @@ pub(crate) enum Ask {
     OwnMode(&'static str),
     /// To be called something else in full.
     SetName(Box<str>),
-    /// To send somebody what nobody reads, which is to be echoed.
-    Signal(Box<str>, Box<str>),
 }
 
 /// Who was found so far.
@@ -136,6 +143,7 @@ impl Client {
         self.ask = Ask::Nothing;
         self.label = None;
         self.skip = false;
+        self.is_dropped = false;
     }
 
     /// Whether all of `caps` were asked for.
@@ -150,6 +158,31 @@ impl Client {
     pub(crate) fn set_caps(&mut self, caps: Caps) {
         self.caps = caps;
         self.shape = Shape::of(caps);
+    }
+
+    /// Whether the message that is being dealt with has no part of that number.
+    pub(crate) fn has_ended(&self, part: u32) -> bool {
+        self.is_dropped
+            || self
+                .label
+                .as_ref()
+                .is_some_and(|label| part >= label.ends_at)
+    }
+
+    /// Nothing more becomes of the message that is being dealt with: it came too fast.
+    pub(crate) fn drop_message(&mut self) {
+        self.is_dropped = true;
+        self.has_no_echo();
+        if let Some(label) = &mut self.label {
+            label.take_back();
+        }
+    }
+
+    /// The message that is being dealt with was not sent.
+    pub(crate) fn has_no_echo(&mut self) {
+        if let Some(label) = &mut self.label {
+            label.is_echoed = false;
+        }
     }
 
     /// Whether it has a nick, and is a part of the chat.

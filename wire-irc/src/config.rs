@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use chinwag_core::{Limits, wire::KeepAlive};
+use chinwag_core::wire::KeepAlive;
 use thiserror::Error;
 
 use crate::{Irc, write::is_middle};
@@ -82,8 +82,6 @@ pub(crate) struct Config {
     pub(crate) keep_alive: Option<KeepAlive>,
     /// Since when the server is there; unless it is told, since the first connection asked for something.
     created: OnceLock<SystemTime>,
-    /// What the hub allows, as it has told the last connection that got a name.
-    limits: OnceLock<Limits>,
 }
 
 impl IrcBuilder {
@@ -101,33 +99,34 @@ impl IrcBuilder {
                     within: Duration::from_secs(60),
                 }),
                 created: OnceLock::new(),
-                limits: OnceLock::new(),
             },
             motd: String::new(),
         }
     }
 
-    /// What the server is called, like a host; `chinwag.local` unless set.
+    /// What the server is called, like a host, with at least one dot and at most [`MAX_SERVER_NAME`] bytes;
+    /// `chinwag.local` unless set.
     pub fn server_name(mut self, name: &str) -> Self {
         self.config.server = name.into();
         self
     }
 
-    /// What the network is called, which clients show beside the names of its channels; `chinwag` unless set.
+    /// What the network is called, which clients show beside the names of its channels: letters, digits, and `-_.`, at
+    /// most [`MAX_NETWORK_NAME`] bytes; `chinwag` unless set.
     pub fn network_name(mut self, name: &str) -> Self {
         self.config.network = name.into();
         self
     }
 
-    /// What a client must send with `PASS` to be let in. Without it, what a client sends so is the secret of its nick,
-    /// for the [`Authenticator`](chinwag_core::Authenticator).
+    /// What a client must send with `PASS` to be let in: 1 to 256 bytes, without a line end. Unless set, everybody is,
+    /// and what a client sends so is the secret of its nick, for the [`Authenticator`](chinwag_core::Authenticator).
     pub fn password(mut self, password: &str) -> Self {
         self.config.password = Some(password.into());
         self
     }
 
-    /// The message of the day, which clients show when they have connected: up to 500 lines. A line too long for IRC
-    /// is divided.
+    /// The message of the day, which clients show when they have connected: up to [`MAX_MOTD_LINES`] lines, of which
+    /// one that is too long for IRC makes several. None unless set, and clients are told so.
     pub fn motd(mut self, text: &str) -> Self {
         self.motd = text.into();
         self
@@ -140,38 +139,41 @@ impl IrcBuilder {
         self
     }
 
-    /// Since when the server is there, as clients are told; since it was first talked to unless set.
+    /// Since when the server is there, as clients are told. Unless set, since the first client came in, to whichever
+    /// clone of the wire.
     pub fn created(mut self, at: SystemTime) -> Self {
         self.config.created = OnceLock::from(at);
         self
     }
 
-    /// A client that was silent for the time `after` is asked for a sign of life, and disconnected if it has given none
-    /// `within` another one; 90 and 60 seconds unless set.
+    /// A client that was silent for the time `after` is asked for a sign of life with `PING`, and disconnected if it has
+    /// given none `within` another one; neither is zero. 90 and 60 seconds unless set. The hub's
+    /// [`Timeouts::idle`](chinwag_core::Timeouts::idle) holds as well.
     pub fn keep_alive(mut self, after: Duration, within: Duration) -> Self {
         self.config.keep_alive = Some(KeepAlive { after, within });
         self
     }
 
-    /// A client may be silent as long as the server's timeouts have it.
+    /// A client may be silent as long as the hub's [`Timeouts::idle`](chinwag_core::Timeouts::idle) has it.
     pub fn no_keep_alive(mut self) -> Self {
         self.config.keep_alive = None;
         self
     }
 
     /// What a client is told that asks who runs the server: where it is, what it is for, and how to reach somebody, a
-    /// line each. More than three are not shown.
+    /// line each, and abridged where it is too long. More than three are not shown; none unless set, and clients are told
+    /// so.
     pub fn admin<L: AsRef<str>>(mut self, lines: impl IntoIterator<Item = L>) -> Self {
         let lines = lines.into_iter().take(3);
         self.config.admin = lines.map(|line| line.as_ref().into()).collect();
         self
     }
 
-    /// Makes the wire.
+    /// Makes the wire, to be given to a [`Server`](chinwag_core::Server), or clones of it to several listeners.
     ///
     /// # Errors
     ///
-    /// An [`IrcError`] for what cannot be so.
+    /// An [`IrcError`] for the first of all that cannot be so.
     pub fn build(self) -> Result<Irc, IrcError> {
         let Self { mut config, motd } = self;
         if !is_server_name(&config.server) {
@@ -212,16 +214,6 @@ impl Config {
     pub(crate) fn created(&self) -> SystemTime {
         let created = self.created.get().copied();
         created.unwrap_or(SystemTime::UNIX_EPOCH)
-    }
-
-    /// What the hub allows.
-    pub(crate) fn limits(&self) -> Limits {
-        self.limits.get().copied().unwrap_or_default()
-    }
-
-    /// The hub allows that.
-    pub(crate) fn set_limits(&self, limits: Limits) {
-        let _ = self.limits.set(limits);
     }
 
     /// Whether that is the password, if there is one. What it takes to find out does not depend on how much of it is

@@ -205,12 +205,15 @@ pub(crate) fn command(kind: Kind) -> &'static str {
     }
 }
 
-/// Why somebody is gone, as is the custom: what they said themselves is told from what the server says.
+/// Why somebody is gone, as is the custom: what they said themselves, even if it is nothing, is told from what the
+/// server says.
 pub(crate) fn quit_text(reason: QuitReason, text: Option<&str>) -> Cow<'_, str> {
+    let has_spoken = text.is_some();
     let text = text.filter(|text| !text.is_empty());
     match (reason, text) {
         (QuitReason::Closed, Some(text)) => Cow::Owned(format!("Quit: {text}")),
         (_, Some(text)) => Cow::Borrowed(text),
+        (QuitReason::Closed, None) if has_spoken => Cow::Borrowed("Quit: "),
         (QuitReason::Closed, None) => Cow::Borrowed("Connection closed"),
         (QuitReason::TimedOut, None) => Cow::Borrowed("Ping timeout"),
         (QuitReason::Kicked, None) => Cow::Borrowed("Killed"),

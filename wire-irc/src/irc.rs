@@ -14,7 +14,7 @@ use memchr::memchr;
 use crate::{
     IrcBuilder,
     caps::Caps,
-    client::Client,
+    client::{Ask, Client},
     commands,
     config::{Config, DEFAULT_SERVER_NAME},
     events::{self, Manner},
@@ -51,7 +51,7 @@ pub struct Irc {
 }
 
 impl Irc {
-    /// Starts from the defaults.
+    /// Says how the wire shall be, beginning with the defaults: those of [`Irc::default`].
     pub fn builder() -> IrcBuilder {
         IrcBuilder::new()
     }
@@ -74,6 +74,7 @@ impl Irc {
             && client.fits("PRIVMSG", target, text);
         is_simple.then(|| {
             client.begin("PRIVMSG");
+            client.ask = Ask::Message(target.into());
             commands::plain_message(target, text)
         })
     }
@@ -138,12 +139,15 @@ impl Irc {
             if client.labels() {
                 client.label = message.tags.label().and_then(Label::new);
             }
-        } else if let Some(label) = &mut client.label
-            && part >= label.ends_at
-        {
+        } else if client.has_ended(part) {
             reading.for_free();
-            label.end(&config.server, reading.answer());
+            if let Some(label) = &mut client.label {
+                label.end(&config.server, reading.answer());
+            }
             return None;
+        }
+        if let Some(label) = &mut client.label {
+            label.begin_part();
         }
         let mut turn = Turn {
             config,
@@ -236,7 +240,8 @@ impl Clone for Irc {
 }
 
 impl Default for Irc {
-    /// A server called `chinwag.local`, that anybody may come to.
+    /// A server called `chinwag.local` of the network `chinwag`, that anybody may come to, without a message of the day
+    /// and without accounts.
     fn default() -> Self {
         Self::new(Arc::new(Config::default()))
     }

@@ -1,12 +1,10 @@
 //! What the server supports, as it says with numeric 005.
 
-use chinwag_core::Limits;
-
 use crate::{
     config::Config,
     limits::{
-        MAX_CHANNEL, MAX_HOST, MAX_KEY, MAX_LOGIN, MAX_MODES, MAX_MONITORED, MAX_NICK, MAX_TARGETS,
-        TextLimits,
+        Bounds, MAX_CHANNEL, MAX_HOST, MAX_KEY, MAX_LOGIN, MAX_MODES, MAX_MONITORED, MAX_NICK,
+        MAX_TARGETS, TextLimits,
     },
     message::MAX_LINE,
     modes,
@@ -15,17 +13,17 @@ use crate::{
 };
 
 /// Appends the lines that say it.
-pub(crate) fn write(config: &Config, limits: &Limits, nick: &str, out: &mut Vec<u8>) {
+pub(crate) fn write(config: &Config, bounds: Bounds, nick: &str, out: &mut Vec<u8>) {
     let line = Line::numeric(out, &config.server, RPL_ISUPPORT, nick);
     let mut list = line.tokens("are supported by this server");
-    let texts = TextLimits::new(config, limits);
+    let texts = TextLimits::new(config, bounds);
     let mut number = |key, number: usize| {
         list.token(&[key, "=", &number.to_string()]);
     };
     number("AWAYLEN", texts.away);
     number("CHANNELLEN", MAX_CHANNEL);
     number("HOSTLEN", MAX_HOST);
-    number("KEYLEN", MAX_KEY.min(limits.max_topic()));
+    number("KEYLEN", MAX_KEY.min(bounds.text()));
     number("KICKLEN", texts.kick);
     number("LINELEN", MAX_LINE);
     number("MAXTARGETS", MAX_TARGETS);
@@ -35,8 +33,8 @@ pub(crate) fn write(config: &Config, limits: &Limits, nick: &str, out: &mut Vec<
     number("NICKLEN", MAX_NICK);
     number("TOPICLEN", texts.topic);
     number("USERLEN", MAX_LOGIN);
-    let rooms = limits.max_user_rooms().to_string();
-    let bans = limits.max_bans().to_string();
+    let rooms = bounds.rooms.to_string();
+    let bans = bounds.bans.to_string();
     let targets = MAX_TARGETS.to_string();
     list.token(&["BOT=B"]);
     list.token(&["CASEMAPPING=ascii"]);
@@ -46,7 +44,9 @@ pub(crate) fn write(config: &Config, limits: &Limits, nick: &str, out: &mut Vec<
     list.token(&["ELIST=CMNTU"]);
     list.token(&["EXCEPTS"]);
     list.token(&["INVEX"]);
-    list.token(&["MAXLIST=", modes::LISTS, ":", &bans]);
+    // Each list by itself: several letters before one number would share it.
+    let lists = modes::LISTS.chars().map(|list| format!("{list}:{bans}"));
+    list.token(&["MAXLIST=", &lists.collect::<Vec<_>>().join(",")]);
     list.token(&["NETWORK=", &config.network]);
     list.token(&["PREFIX=", modes::PREFIX]);
     list.token(&["SAFELIST"]);

@@ -16,6 +16,8 @@ pub(crate) struct Label {
     /// As it was sent, escaped.
     label: Box<str>,
     state: State,
+    /// The same, before the part of the message that is being read.
+    before: State,
     /// More may come than what is being said now.
     pub(crate) more: bool,
     /// What answers it comes by itself, as the echo of a message.
@@ -48,12 +50,24 @@ impl Label {
             Box::new(Self {
                 label: label.into(),
                 state: State::Silent,
+                before: State::Silent,
                 more: false,
                 is_echoed: false,
                 begins_batch: false,
                 ends_at: u32::MAX,
             })
         })
+    }
+
+    /// Begins with a part of the message.
+    pub(crate) fn begin_part(&mut self) {
+        self.before = self.state;
+    }
+
+    /// What was said to the part that was begun with last was not told, and nothing more is said.
+    pub(crate) fn take_back(&mut self) {
+        self.state = self.before;
+        self.more = false;
     }
 
     /// Whether the response may go on.

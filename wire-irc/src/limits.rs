@@ -29,6 +29,35 @@ pub(crate) const MAX_MODES: usize = crate::message::MAX_PARAMS - 2;
 pub(crate) const MAX_NICK: usize = chinwag_core::UserName::MAX_CHARS;
 pub(crate) const MAX_CHANNEL: usize = chinwag_core::RoomName::MAX_CHARS + 1;
 
+/// What the hub allows, as far as its clients are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Bounds {
+    /// The bytes of a text.
+    text: u32,
+    /// The channels of one user.
+    pub(crate) rooms: u32,
+    /// The masks on each list of a channel.
+    pub(crate) bans: u32,
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self {
+            text: number(limits.max_topic()),
+            rooms: number(limits.max_user_rooms()),
+            bans: number(limits.max_bans()),
+        }
+    }
+}
+
+impl Bounds {
+    /// The bytes of a text.
+    pub(crate) fn text(self) -> usize {
+        usize::try_from(self.text).unwrap_or(usize::MAX)
+    }
+}
+
 /// How long texts beside names may be that are shown whole, if the names in their lines are of ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TextLimits {
@@ -39,16 +68,16 @@ pub(crate) struct TextLimits {
 }
 
 impl TextLimits {
-    pub(crate) fn new(config: &Config, limits: &Limits) -> Self {
+    pub(crate) fn new(config: &Config, bounds: Bounds) -> Self {
         let source = ":!@ ".len() + MAX_NICK + MAX_LOGIN + MAX_HOST;
         let numeric = ": 332  ".len() + config.server.len() + MAX_NICK;
-        let room = |used: usize| limits.max_topic().min(MAX_TEXT.saturating_sub(used));
+        let room = |used: usize| bounds.text().min(MAX_TEXT.saturating_sub(used));
         let topic = source + "TOPIC  :".len() + MAX_CHANNEL;
         Self {
             topic: room(topic.max(numeric + MAX_CHANNEL + " :".len())),
             kick: room(source + "KICK   :".len() + MAX_CHANNEL + MAX_NICK),
             away: room((source + "AWAY :".len()).max(numeric + MAX_NICK + " :".len())),
-            name: limits.max_topic().min(MAX_REAL_NAME),
+            name: bounds.text().min(MAX_REAL_NAME),
         }
     }
 }

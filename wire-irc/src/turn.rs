@@ -6,8 +6,9 @@ use crate::{
     caps::Caps,
     client::{Ask, Client},
     config::Config,
+    limits::TextLimits,
     message::Message,
-    numeric::ERR_NEEDMOREPARAMS,
+    numeric::{ERR_INPUTTOOLONG, ERR_NEEDMOREPARAMS},
     source::Source,
     write::Line,
 };
@@ -68,6 +69,27 @@ impl<'a> Turn<'_, 'a> {
         Line::new(self.reading.answer(), source, command)
     }
 
+    /// A param that is a list; `None` if there are not so many, or there is nothing between its commas.
+    pub(crate) fn list(&self, index: usize) -> Option<&'a str> {
+        self.raw_param(index)
+            .filter(|list| list.bytes().any(|byte| byte != b','))
+    }
+
+    /// How long texts may be.
+    pub(crate) fn texts(&self) -> TextLimits {
+        TextLimits::new(self.config, self.client.bounds)
+    }
+
+    /// Whether a text is too long, and so refused as a whole. Says so.
+    pub(crate) fn is_too_long(&mut self, text: Option<&str>, limit: usize) -> bool {
+        let is_too_long = text.is_some_and(|text| text.len() > limit);
+        if is_too_long {
+            self.numeric(ERR_INPUTTOOLONG)
+                .trailing("Input line was too long");
+        }
+        is_too_long
+    }
+
     /// Says that there are too few params.
     pub(crate) fn missing(&mut self) {
         let command = self.client.command;
@@ -113,7 +135,10 @@ impl Failure<'_> {
             explanation,
         } = self;
         let source = Source::server(&config.server);
-        if !client.has(Caps::STANDARD_REPLIES) {
+        // Who has asked for what such a reply belongs to knows it, too.
+        let is_known = client.has(Caps::STANDARD_REPLIES)
+            || (command == "SETNAME" && client.has(Caps::SETNAME));
+        if !is_known {
             let line = Line::new(out, source, "NOTICE").param(client.nick());
             return match about {
                 Some(about) => line.trailing_fmt(format_args!("{command} {about}: {explanation}")),

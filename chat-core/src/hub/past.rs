@@ -30,6 +30,12 @@ impl Gone {
         let past = gone.iter().rev();
         past.filter(|past| past.person == *name).cloned().collect()
     }
+
+    /// Keeps everybody from it until the result is dropped.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Sized {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]

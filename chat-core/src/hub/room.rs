@@ -357,6 +357,14 @@ impl RoomState {
         !self.settings.invite_only && !self.settings.secret
     }
 
+    /// What whoever is no member is told when that is what it takes.
+    pub(crate) fn to_strangers(&self) -> HubError {
+        match self.settings.secret {
+            true => HubError::NoSuchRoom,
+            false => HubError::NotAMember,
+        }
+    }
+
     pub(crate) fn is_banned(&self, person: &Person) -> bool {
         self.masks.match_any(MaskList::Bans, person)
             && !self.masks.match_any(MaskList::BanExceptions, person)
@@ -441,7 +449,7 @@ impl RoomState {
         }
         match () {
             () if self.is_gone() => Err(HubError::NoSuchRoom),
-            () if self.settings.members_only => Err(HubError::NotAMember),
+            () if self.settings.members_only => Err(self.to_strangers()),
             () if self.is_banned(speaker.person) => Err(HubError::Banned),
             () if self.settings.moderated => Err(HubError::Moderated),
             () => Ok(speaker.person.clone()),

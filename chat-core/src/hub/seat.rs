@@ -21,7 +21,7 @@ use crate::{
     error::HubError,
     model::{
         Answer, Event, MaskList, MessageId, Person, Profile, QuitReason, Role, RoleChange,
-        RoomInfo, RoomName, RoomSetting, Stamp, Style, UserName, Verb, Whois, same_name,
+        RoomInfo, RoomName, RoomSetting, Stamp, Style, Topic, UserName, Verb, Whois, same_name,
     },
 };
 
@@ -441,7 +441,9 @@ impl Seat {
         let registered = registered.ok_or(HubError::NotRegistered)?;
         let (room, actor) = match self.joined(name) {
             Ok((room, actor)) => (room.clone(), Some(actor)),
-            Err(HubError::NotAMember) => (self.hub.existing_room(name)?, None),
+            Err(HubError::NotAMember | HubError::NoSuchRoom) => {
+                (self.hub.existing_room(name)?, None)
+            }
             Err(error) => return Err(error),
         };
         let speaker = Speaker {
@@ -574,9 +576,13 @@ impl Seat {
     /// How a room is.
     pub(crate) fn settings(&self, room: &str) -> Result<Answer<'static>, HubError> {
         self.name().ok_or(HubError::NotRegistered)?;
-        let is_member = self.joined(room).is_ok();
+        let actor = self.joined(room).ok().map(|(_, actor)| actor);
         let room = self.visible(room)?;
-        let mut settings = room.lock().settings().clone();
+        let state = room.lock();
+        let mut settings = state.settings().clone();
+        // Whether they still are, whatever this connection knows.
+        let is_member = actor.is_some_and(|actor| state.member(actor).is_ok());
+        drop(state);
         if !is_member && settings.key.is_some() {
             settings.key = Some("*".into());
         }
@@ -777,8 +783,13 @@ impl Seat {
         };
         let room = self.hub.existing_room(name.as_str()).ok()?;
         let state = room.lock();
-        let is_listed = !state.settings().secret || is_member(&room);
-        is_listed.then(|| room.info(&state))
+        let is_member = is_member(&room);
+        let is_listed = !state.settings().secret || is_member;
+        let mut info = is_listed.then(|| room.info(&state))?;
+        if !is_member && !state.is_open() {
+            info.topic = Topic::from("");
+        }
+        Some(info)
     }
 
     /// Moves events from the mailbox to `into`, until they cost `budget` bytes.
@@ -836,8 +847,8 @@ impl Seat {
                 Ok((&joined.room, actor))
             }
             None => {
-                self.hub.existing_room(name)?;
-                Err(HubError::NotAMember)
+                let room = self.hub.existing_room(name)?;
+                Err(room.lock().to_strangers())
             }
         }
     }
@@ -851,8 +862,7 @@ impl Seat {
         let state = room.lock();
         match state.is_open() {
             true => Ok(room.clone()),
-            false if state.settings().secret => Err(HubError::NoSuchRoom),
-            false => Err(HubError::NotAMember),
+            false => Err(state.to_strangers()),
         }
     }
 }
@@ -881,8 +891,9 @@ impl Inner {
     /// The name of the room `name`, if who is no member may talk in it.
     pub(crate) fn open_to_others(&self, name: &str) -> Result<RoomName, HubError> {
         let room = self.existing_room(name)?;
-        match room.lock().settings().members_only {
-            true => Err(HubError::NotAMember),
+        let state = room.lock();
+        match state.settings().members_only {
+            true => Err(state.to_strangers()),
             false => Ok(room.name().clone()),
         }
     }

@@ -226,10 +226,11 @@ impl Inner {
             let there = match claimed {
                 Ok(_) => {
                     state.position = self.roster.enter(person.clone(), None);
-                    drop(state);
                     self.most_users
                         .fetch_max(self.roster.len(), Ordering::Relaxed);
+                    // While they are locked, so that nobody hears first that they are gone.
                     self.watchers.came(&person, effects);
+                    drop(state);
                     return Ok(user);
                 }
                 Err(there) => there.user,
@@ -385,14 +386,20 @@ impl Inner {
             self.forget(room);
         }
         self.roster.leave(state.position);
-        self.free(state.person.name(), user);
-        user.changed();
-        self.gone.note(state.person.clone(), self.system_time());
         if state.person.is_operator() {
             self.operators.fetch_sub(1, Ordering::Relaxed);
         }
-        self.watchers.went(state.person.name(), effects);
+        self.went(&state.person, effects);
+        self.free(state.person.name(), user);
+        user.changed();
         devices
+    }
+
+    /// Notes, and tells, that `person` gives up their name. To be called before it is free, so that nobody hears first
+    /// of somebody else who has it.
+    fn went(&self, person: &Person, effects: &mut Effects) {
+        self.gone.note(person.clone(), self.system_time());
+        self.watchers.went(person.name(), effects);
     }
 
     /// Takes `name` from `user`, who is locked. Whoever has found them by it looks again, and no later than when
@@ -437,6 +444,9 @@ impl Inner {
             Err(_) => &person,
         };
         if !respelled {
+            if told.is_ok() {
+                self.went(unused, effects);
+            }
             self.free(unused.name(), user);
         }
         let event = told?;
@@ -444,11 +454,9 @@ impl Inner {
             true => self.roster.respell(state.position, person.clone()),
             false => state.position = self.roster.enter(person.clone(), Some(state.position)),
         }
-        let old = std::mem::replace(&mut state.person, person);
+        state.person = person;
         user.changed();
         if !respelled {
-            self.watchers.went(old.name(), effects);
-            self.gone.note(old, self.system_time());
             self.watchers.came(&state.person, effects);
         }
         Ok(Some(event))
@@ -517,18 +525,11 @@ impl Inner {
         if old.profile() == new.profile() {
             return Ok(None);
         }
-        let (was, is) = (old.is_operator(), new.is_operator());
         let event = Event::Described {
             old,
             new: new.clone(),
         };
-        let event = self.reintroduce(user, state, acting, new, event, effects)?;
-        match (was, is) {
-            (false, true) => drop(self.operators.fetch_add(1, Ordering::Relaxed)),
-            (true, false) => drop(self.operators.fetch_sub(1, Ordering::Relaxed)),
-            _ => {}
-        }
-        Ok(event)
+        self.reintroduce(user, state, acting, new, event, effects)
     }
 
     /// Makes `user` the `person` that they say they are, under the same name, and tells who shares a room with them
@@ -557,6 +558,12 @@ impl Inner {
         tell_all(&mut locked, event.clone(), [acting], &watchers, effects);
         drop(locked);
         self.roster.respell(state.position, person.clone());
+        // While they are locked: who is counted may go at once.
+        match (state.person.is_operator(), person.is_operator()) {
+            (false, true) => drop(self.operators.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.operators.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
         state.person = person;
         user.changed();
         Ok(Some(event))
@@ -920,6 +927,9 @@ impl Inner {
         let mut devices = Vec::new();
         self.names
             .each(|entry| devices.extend_from_slice(entry.devices.as_slice()));
+        // Whoever is just changing their name has two.
+        devices.sort_unstable_by_key(Arc::as_ptr);
+        devices.dedup_by(|a, b| Arc::ptr_eq(a, b));
         for device in &devices {
             let _ = effects.push(device, Item::Shared(outbound.clone()), Manner::Urgent);
         }

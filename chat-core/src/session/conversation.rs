@@ -221,10 +221,14 @@ impl<W: Wire> Conversation<W> {
         let Some(throttle) = &mut self.throttle else {
             return true;
         };
-        if !reading.is_charged() || std::mem::take(&mut self.paid) {
+        let is_paid = std::mem::take(&mut self.paid);
+        if is_paid || !reading.is_charged() {
             return true;
         }
-        self.uncharged += fed.used;
+        // A frame that has come again for the rest of its parts has been counted.
+        if reading.part() == 0 {
+            self.uncharged += fed.used;
+        }
         // A frame that goes on is charged for at its end.
         let asks = action.is_some() || reading.answered().is_some();
         if !asks && (fed.unfinished || self.uncharged < UNCHARGED) {
@@ -456,14 +460,20 @@ impl<W: Wire> Conversation<W> {
                 Err(rule) => Err(rule.into()),
             },
             Command::Watch { name, on } => {
+                self.drain(usize::MAX, items);
                 let watched = self.seat.watch(name, on);
-                watched.map(Done::Answer).map_err(Stop::Refused)
+                let answer = |watched| self.answer_before_news(&watched);
+                watched.map(answer).map_err(Stop::Refused)
             }
             Command::WatchNobody => {
                 self.seat.watch_nobody();
                 Ok(Done::Granted(None))
             }
-            Command::ListWatched => Ok(Done::Answer(self.seat.watched())),
+            Command::ListWatched => {
+                self.drain(usize::MAX, items);
+                let watched = self.seat.watched();
+                Ok(self.answer_before_news(&watched))
+            }
             Command::Stats => {
                 let stats = Box::new(self.hub().quick_stats());
                 Ok(Done::Answer(Answer::Stats(stats)))
@@ -495,17 +505,25 @@ impl<W: Wire> Conversation<W> {
         self.finish(asked, done, now, items, effects)
     }
 
+    /// Says who is here. What is heard of them since that was looked up comes behind it.
+    fn answer_before_news(&mut self, answer: &Answer<'_>) -> Done {
+        self.outbox.answer(&mut self.wire, answer);
+        Done::Silently
+    }
+
     /// Answers what has changed nothing.
     fn answer_about(&mut self, answer: &Answer<'_>, now: Instant, items: &mut Vec<Item>) -> Flow {
         self.reply(answer, now, items);
         Flow::Next
     }
 
-    /// The peer says good-bye. What it says is told to others, unless the program wants to see what people write
-    /// first: for that nobody waits who wants to go.
+    /// The peer says good-bye. What it says is told to others, unless it is too long, or the program wants to see what
+    /// people write first: for that nobody waits who wants to go. Then they are told that it has said something.
     fn quit(&mut self, reason: Option<&str>, now: Instant) {
-        let reason = reason.filter(|_| self.hub().policy.is_none());
-        let reason = reason.and_then(|reason| self.hub().short(reason).ok());
+        let reason = reason.map(|reason| match self.hub().policy {
+            Some(_) => "".into(),
+            None => self.hub().short(reason).unwrap_or_default(),
+        });
         self.end(End::Quit(reason), now);
     }
 
@@ -598,7 +616,9 @@ impl<W: Wire> Conversation<W> {
         if self.hub().policy.is_some() {
             let name = match self.seat.room_name(room) {
                 Ok(name) => name.clone(),
-                Err(HubError::NotAMember) => self.hub().open_to_others(room)?,
+                Err(HubError::NotAMember | HubError::NoSuchRoom) => {
+                    self.hub().open_to_others(room)?
+                }
                 Err(rule) => return Err(rule.into()),
             };
             let from = self.seat.name().ok_or(HubError::NotRegistered)?;

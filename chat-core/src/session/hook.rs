@@ -358,13 +358,15 @@ impl Asking {
         style: Style<'_>,
         now: Instant,
     ) -> Option<Self> {
-        let policy = wanted(hub, Moment::Publish)?;
-        let (from, room, text) = (from.clone(), room.clone(), text.to_owned());
+        let (policy, on_extra) = wanted_of_message(hub, Moment::Publish, style)?;
+        let (from, room, mut text) = (from.clone(), room.clone(), text.to_owned());
         let (kind, extra) = (style.kind, style.extra.map(str::to_owned));
         Some(Self::new(hub, Verb::Say, now, async move {
-            let verdict = policy.publish(&from, &room, &text).await?;
-            let text = passed(verdict, text);
-            let extra = passed_extra(&*policy, &from, extra).await;
+            if let Some(policy) = policy {
+                let verdict = policy.publish(&from, &room, &text).await?;
+                text = passed(verdict, text);
+            }
+            let extra = passed_extra(on_extra, &from, extra).await;
             Ok(Granted::Say {
                 room,
                 text,
@@ -384,13 +386,15 @@ impl Asking {
         style: Style<'_>,
         now: Instant,
     ) -> Option<Self> {
-        let policy = wanted(hub, Moment::Direct)?;
-        let (from, to, text) = (from.clone(), to.clone(), text.to_owned());
+        let (policy, on_extra) = wanted_of_message(hub, Moment::Direct, style)?;
+        let (from, to, mut text) = (from.clone(), to.clone(), text.to_owned());
         let (kind, extra) = (style.kind, style.extra.map(str::to_owned));
         Some(Self::new(hub, Verb::Chat, now, async move {
-            let verdict = policy.direct(&from, &to, &text).await?;
-            let text = passed(verdict, text);
-            let extra = passed_extra(&*policy, &from, extra).await;
+            if let Some(policy) = policy {
+                let verdict = policy.direct(&from, &to, &text).await?;
+                text = passed(verdict, text);
+            }
+            let extra = passed_extra(on_extra, &from, extra).await;
             Ok(Granted::Chat {
                 to,
                 text,
@@ -506,13 +510,29 @@ impl Policy for Broken {
     }
 }
 
-/// What a message has beside its text is let pass only if it is allowed as it is.
+/// The policy, if it wants to be asked about a message, and if about what that has beside its text. `None` if about
+/// neither.
+#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+fn wanted_of_message(
+    hub: &Inner,
+    moment: Moment,
+    style: Style<'_>,
+) -> Option<(Option<Arc<dyn Policy>>, Option<Arc<dyn Policy>>)> {
+    let policy = wanted(hub, moment);
+    let on_extra = style.extra.and_then(|_| wanted(hub, Moment::Text));
+    (policy.is_some() || on_extra.is_some()).then_some((policy, on_extra))
+}
+
+/// What a message has beside its text is let pass only if it is allowed as it is, by whoever wants to be asked.
 async fn passed_extra(
-    policy: &dyn Policy,
+    policy: Option<Arc<dyn Policy>>,
     from: &UserName,
     extra: Option<String>,
 ) -> Option<String> {
     let extra = extra?;
+    let Some(policy) = policy else {
+        return Some(extra);
+    };
     let verdict = policy.text(from, Verb::Signal, &extra).await;
     (verdict == Ok(Verdict::Allow)).then_some(extra)
 }

@@ -4,7 +4,7 @@
 
 use chinwag_core::Command;
 
-use super::register;
+use super::{register, sasl};
 use crate::{caps::Caps, message::MAX_TEXT, numeric::ERR_INVALIDCAPCMD, sasl::PLAIN, turn::Turn};
 
 /// From this version on, a list may have values, and several lines.
@@ -27,6 +27,7 @@ pub(crate) fn cap<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         request(turn, wanted);
     } else if is("END") {
         if !turn.client.is_registered() {
+            sasl::give_up(turn);
             turn.client.newcomer().is_settling = false;
             return register::enter(turn);
         }

@@ -12,7 +12,10 @@ use crate::{
 /// `JOIN`: for each channel, to come in, what its topic is, and who is there.
 pub(crate) fn join<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     const STEPS: usize = 3;
-    let rooms = turn.raw_param(0)?;
+    let Some(rooms) = turn.list(0) else {
+        turn.missing();
+        return None;
+    };
     if rooms == "0" {
         return leave_all(turn);
     }
@@ -64,7 +67,11 @@ fn leave_all<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `PART`.
 pub(crate) fn part<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let room = next(turn, turn.raw_param(0)?)?;
+    let Some(rooms) = turn.list(0) else {
+        turn.missing();
+        return None;
+    };
+    let room = next(turn, rooms)?;
     let reason = turn.param(1);
     Some(Command::Leave { room, reason })
 }
@@ -72,12 +79,16 @@ pub(crate) fn part<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 /// `TOPIC`.
 pub(crate) fn topic<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     let (room, text) = (turn.raw_param(0)?, turn.raw_param(1));
+    let limit = turn.texts().topic;
+    if turn.is_too_long(text, limit) {
+        return None;
+    }
     Some(Command::Topic { room, text })
 }
 
 /// `NAMES`. Not of all channels at once.
 pub(crate) fn names<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let Some(rooms) = turn.param(0) else {
+    let Some(rooms) = turn.list(0) else {
         turn.numeric(RPL_ENDOFNAMES)
             .param("*")
             .trailing("End of /NAMES list");
@@ -90,7 +101,14 @@ pub(crate) fn names<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `KICK`: several users from one channel, or one from each of several.
 pub(crate) fn kick<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let (rooms, names) = (turn.raw_param(0)?, turn.raw_param(1)?);
+    let (Some(rooms), Some(names)) = (turn.list(0), turn.list(1)) else {
+        turn.missing();
+        return None;
+    };
+    let (reason, limit) = (turn.param(2), turn.texts().kick);
+    if turn.is_too_long(reason, limit) {
+        return None;
+    }
     let name = nth(names, turn.part)?;
     let room = match nth(rooms, 1) {
         Some(_) => nth(rooms, turn.part),
@@ -106,7 +124,6 @@ pub(crate) fn kick<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     if name.is_empty() || room.is_empty() {
         return None;
     }
-    let reason = turn.param(2);
     Some(Command::Kick { room, name, reason })
 }
 
@@ -121,15 +138,8 @@ pub(crate) fn invite<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         turn.missing();
         return None;
     };
-    // Who is there already is not invited; that is looked up first.
-    if turn.part == 0 {
-        turn.more();
-        turn.client.skip = true;
-        turn.ask(Ask::Invite(name.into(), room.into()));
-        return Some(Command::Whois { name });
-    }
-    turn.free();
-    (!turn.client.skip).then_some(Command::Invite { room, name })
+    turn.ask(Ask::Invite(name.into(), room.into()));
+    Some(Command::Invite { room, name })
 }
 
 /// `LIST`.

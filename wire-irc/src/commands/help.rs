@@ -79,23 +79,26 @@ const TOPICS: &[(&str, &[&str])] = &[
 
 /// `HELP` and `HELPOP`.
 pub(crate) fn help<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let wanted = turn.param(0).unwrap_or("INDEX");
-    let topic = TOPICS
-        .iter()
-        .find(|(topic, _)| topic.eq_ignore_ascii_case(wanted));
-    let Some((topic, lines)) = topic else {
+    let subject = turn.param(0).unwrap_or("*");
+    let topic = match subject {
+        "*" => TOPICS.first(),
+        _ => TOPICS
+            .iter()
+            .find(|(topic, _)| topic.eq_ignore_ascii_case(subject)),
+    };
+    let Some((_, lines)) = topic else {
         turn.numeric(ERR_HELPNOTFOUND)
-            .echo(wanted)
+            .echo(subject)
             .trailing("No help available on this topic");
         return None;
     };
     let (first, rest) = lines.split_first().unwrap_or((&"", &[]));
-    turn.numeric(RPL_HELPSTART).param(topic).trailing(first);
+    turn.numeric(RPL_HELPSTART).echo(subject).trailing(first);
     for line in rest {
-        turn.numeric(RPL_HELPTXT).param(topic).trailing(line);
+        turn.numeric(RPL_HELPTXT).echo(subject).trailing(line);
     }
     turn.numeric(RPL_ENDOFHELP)
-        .param(topic)
+        .echo(subject)
         .trailing("End of /HELP");
     None
 }

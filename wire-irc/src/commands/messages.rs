@@ -43,7 +43,7 @@ fn message<'a>(target: &'a str, least: Role, text: &'a str, style: Style<'a>) ->
 /// `PRIVMSG` and `NOTICE`. To neither of them may a program reply, but errors in a `NOTICE` are not even told.
 pub(crate) fn privmsg<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     let is_notice = turn.client.command == "NOTICE";
-    let (targets, text) = match (turn.param(0), turn.param(1)) {
+    let (targets, text) = match (turn.list(0), turn.param(1)) {
         (Some(targets), Some(text)) => (targets, text),
         (None, _) => return complain(turn, ERR_NORECIPIENT, "No recipient given"),
         (_, None) => return complain(turn, ERR_NOTEXTTOSEND, "No text to send"),
@@ -63,9 +63,6 @@ pub(crate) fn privmsg<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         }
         return None;
     }
-    if least > Role::Member && !name.starts_with('#') {
-        return complain(turn, ERR_NORECIPIENT, "No recipient given");
-    }
     let is_single = index == 0 && nth(targets, 1).is_none();
     let extra = extra(turn);
     // The echo of what is said in a room comes by itself.
@@ -73,6 +70,7 @@ pub(crate) fn privmsg<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     if let Some(label) = &mut turn.client.label {
         label.is_echoed |= is_echoed;
     }
+    turn.ask(Ask::Message(name.into()));
     Some(message(name, least, text, Style { kind, extra }))
 }
 
@@ -82,7 +80,7 @@ pub(crate) fn tagmsg<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         super::unknown(turn);
         return None;
     }
-    let Some(targets) = turn.param(0) else {
+    let Some(targets) = turn.list(0) else {
         return complain(turn, ERR_NORECIPIENT, "No recipient given");
     };
     if !turn.message.tags.has_client_only() {
@@ -102,9 +100,7 @@ pub(crate) fn tagmsg<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         let is_single = index == 0 && nth(targets, 1).is_none();
         label.is_echoed |= is_single && is_room && is_echoed;
     }
-    if is_echoed && !is_room {
-        turn.ask(Ask::Signal(target.into(), extra.into()));
-    }
+    turn.ask(Ask::Message(target.into()));
     Some(Command::Signal { to: target, extra })
 }
 
@@ -150,12 +146,14 @@ fn extra<'a>(turn: &Turn<'_, 'a>) -> Option<&'a str> {
     (is_relayed || is_labelled).then(|| tags.as_str())
 }
 
-/// Which members a target is meant for, and of which channel.
+/// Which members a target is meant for, and of which channel: of several prefixes, the lowest counts. What is no channel
+/// has no prefix.
 fn split_least(target: &str) -> (Role, &str) {
-    let mut chars = target.chars();
-    match chars.next().and_then(modes::role_of_prefix) {
-        Some(least) => (least, chars.as_str()),
-        None => (Role::Member, target),
+    let name = target.trim_start_matches(|c| modes::role_of_prefix(c).is_some());
+    let prefixes = target.strip_suffix(name).unwrap_or_default();
+    match prefixes.chars().filter_map(modes::role_of_prefix).min() {
+        Some(least) if name.starts_with('#') => (least, name),
+        _ => (Role::Member, target),
     }
 }
 

@@ -82,7 +82,7 @@ const COMMANDS: &[Entry] = &[
     entry("MONITOR", 1, users::monitor),
     entry("SETNAME", 1, users::setname),
     entry("OPER", 2, oper::oper),
-    entry("KILL", 1, oper::kill),
+    entry("KILL", 2, oper::kill),
     entry("WALLOPS", 1, oper::wallops),
     entry("CONNECT", 0, oper::unavailable),
     entry("DIE", 0, oper::unavailable),

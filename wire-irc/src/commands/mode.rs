@@ -6,6 +6,7 @@ mod tests;
 use chinwag_core::{Command, MaskList, RoleChange, RoomSetting};
 
 use crate::{
+    author::Author,
     client::Ask,
     limits::MAX_KEY,
     modes,
@@ -13,7 +14,6 @@ use crate::{
         ERR_INVALIDKEY, ERR_INVALIDMODEPARAM, ERR_UMODEUNKNOWNFLAG, ERR_UNKNOWNMODE,
         ERR_USERSDONTMATCH, RPL_UMODEIS,
     },
-    source::Source,
     turn::Turn,
     write::Line,
 };
@@ -113,6 +113,7 @@ fn channel_mode<'a>(turn: &mut Turn<'_, 'a>, room: &'a str) -> Option<Command<'a
         return Some(Command::Set { room, setting });
     }
     if let Some(list) = modes::list(letter) {
+        turn.ask(Ask::Mask(list));
         return Some(match param {
             Some(mask) => Command::Mask {
                 room,
@@ -257,10 +258,12 @@ fn own_mode<'a>(turn: &mut Turn<'_, 'a>, letters: &'a str) -> Option<Command<'a>
     for change in [set, unset].iter().filter(|change| change.len() > 1) {
         changed.push_str(change);
     }
-    if !changed.is_empty() {
-        let source = Source::server(turn.client.nick());
-        Line::new(turn.reading.answer(), source, "MODE")
-            .param(turn.client.nick())
+    if let Some(me) = &turn.client.me
+        && !changed.is_empty()
+    {
+        let author = Author::of(me);
+        Line::new(turn.reading.answer(), author.source(), "MODE")
+            .param(me.as_str())
             .trailing(&changed);
     }
     if is_unknown {

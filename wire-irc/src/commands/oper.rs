@@ -17,11 +17,10 @@ pub(crate) fn oper<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `KILL`.
 pub(crate) fn kill<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let Some(name) = turn.param(0) else {
+    let (Some(name), Some(reason)) = (turn.param(0), turn.param(1)) else {
         turn.missing();
         return None;
     };
-    let reason = turn.param(1).unwrap_or("no reason given");
     Some(Command::Kill { name, reason })
 }
 

@@ -39,8 +39,7 @@ pub(crate) fn authenticate<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         }
     };
     if said == "*" {
-        turn.numeric(ERR_SASLABORTED)
-            .trailing("SASL authentication aborted");
+        aborted(turn);
         return None;
     }
     match sasl.take(said) {
@@ -69,10 +68,22 @@ pub(crate) fn authenticate<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     }
 }
 
+/// A log-in that is under way is none any more.
+pub(super) fn give_up(turn: &mut Turn<'_, '_>) {
+    let is_done = |sasl: &mut Box<Sasl>| matches!(**sasl, Sasl::Done);
+    if turn.client.sasl.take_if(|sasl| !is_done(sasl)).is_some() {
+        aborted(turn);
+    }
+}
+
+fn aborted(turn: &mut Turn<'_, '_>) {
+    turn.numeric(ERR_SASLABORTED)
+        .trailing("SASL authentication aborted");
+}
+
 fn begin(turn: &mut Turn<'_, '_>, mechanism: &str) {
     if mechanism == "*" {
-        turn.numeric(ERR_SASLABORTED)
-            .trailing("SASL authentication aborted");
+        aborted(turn);
     } else if mechanism.eq_ignore_ascii_case(PLAIN) {
         turn.client.sasl = Some(Box::default());
         Line::bare(turn.reading.answer(), "AUTHENTICATE")

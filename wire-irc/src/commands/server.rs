@@ -32,13 +32,15 @@ pub(crate) fn pong<'a>(_: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     None
 }
 
-/// `QUIT`.
+/// `QUIT`. Who wants to go may, however fast. An empty reason tells those who say good-bye from those who are lost.
 pub(crate) fn quit<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let reason = turn.param(0);
+    turn.free();
+    let reason = turn.raw_param(0).unwrap_or_default();
     turn.client.parting = Some(match reason {
-        Some(reason) => format!("Quit: {reason}").into(),
-        None => "Quit".into(),
+        "" => "Quit".into(),
+        reason => format!("Quit: {reason}").into(),
     });
+    let reason = Some(reason);
     Some(Command::Quit { reason })
 }
 
@@ -128,7 +130,7 @@ pub(crate) fn version<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         .param(&config.server)
         .trailing("an embeddable chat server");
     let nick = turn.client.nick();
-    isupport::write(config, &config.limits(), nick, turn.reading.answer());
+    isupport::write(config, turn.client.bounds, nick, turn.reading.answer());
     None
 }
 

@@ -4,7 +4,6 @@ use chinwag_core::Command;
 
 use crate::{
     client::{Ask, Gathered},
-    limits::TextLimits,
     numeric::{
         ERR_NONICKNAMEGIVEN, ERR_NOSUCHSERVER, RPL_ISON, RPL_MONOFFLINE, RPL_MONONLINE,
         RPL_USERHOST,
@@ -35,14 +34,14 @@ pub(crate) fn who<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `WHOIS`. Of two params the first one says which server to ask, which may be called by the name of a user there.
 pub(crate) fn whois<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let (server, names) = match (turn.param(0), turn.param(1)) {
-        (Some(server), Some(names)) => (Some(server), names),
-        (Some(names), None) => (None, names),
-        (None, _) => {
-            turn.numeric(ERR_NONICKNAMEGIVEN)
-                .trailing("No nickname given");
-            return None;
-        }
+    let (server, names) = match turn.list(1) {
+        Some(names) => (turn.param(0), Some(names)),
+        None => (None, turn.list(0)),
+    };
+    let Some(names) = names else {
+        turn.numeric(ERR_NONICKNAMEGIVEN)
+            .trailing("No nickname given");
+        return None;
     };
     let config = turn.config;
     if let Some(server) = server
@@ -58,7 +57,7 @@ pub(crate) fn whois<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     if nth(names, turn.part + 1).is_some() {
         turn.more();
     }
-    turn.ask(Ask::Whois);
+    turn.ask(Ask::Whois(name.into()));
     (!name.is_empty()).then_some(Command::Whois { name })
 }
 
@@ -176,14 +175,18 @@ pub(crate) fn monitor<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 /// `AWAY`.
 pub(crate) fn away<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     let text = turn.param(0);
+    let limit = turn.texts().away;
+    if turn.is_too_long(text, limit) {
+        return None;
+    }
     turn.ask(Ask::Away(text.is_some()));
     Some(Command::Away { text })
 }
 
 /// `SETNAME`. See the specification [setname](https://ircv3.net/specs/extensions/setname).
 pub(crate) fn setname<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let limits = TextLimits::new(turn.config, &turn.config.limits());
-    let name = turn.param(0).filter(|name| name.len() <= limits.name);
+    let limit = turn.texts().name;
+    let name = turn.param(0).filter(|name| name.len() <= limit);
     let Some(name) = name else {
         turn.fail("INVALID_REALNAME", "Realname is not valid");
         return None;

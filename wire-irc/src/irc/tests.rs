@@ -57,6 +57,25 @@ fn a_clone_is_another_connection() {
 }
 
 #[test]
+fn each_connection_knows_the_hub_that_it_is_on() {
+    let wire = Irc::default();
+    let told = |irc: &mut Irc, bans| {
+        let limits = Limits::builder().max_bans(bans).build().unwrap();
+        let welcome = Answer::Welcome {
+            name: person("ada"),
+            rooms: Vec::new(),
+            connection: 1,
+            limits,
+        };
+        irc.answer(&welcome, &mut Vec::new());
+        decoded(irc, b"VERSION").1
+    };
+    let (mut one, mut other) = (wire.clone(), wire.clone());
+    assert!(told(&mut one, 3).contains("MAXLIST=b:3,e:3,I:3 "));
+    assert!(told(&mut other, 4).contains("MAXLIST=b:4,e:4,I:4 "));
+}
+
+#[test]
 fn messages_are_read_with_and_without_the_short_way() {
     let mut irc = client(Caps::NONE);
     let say = |text| Command::Say {

@@ -16,13 +16,12 @@ use crate::{
     irc::manner,
     isupport, modes,
     numeric::{
-        RPL_AWAY, RPL_CREATED, RPL_INVITING, RPL_LOGGEDIN, RPL_MYINFO, RPL_NOWAWAY,
-        RPL_SASLSUCCESS, RPL_UNAWAY, RPL_WELCOME, RPL_YOUREOPER, RPL_YOURHOST,
+        ERR_USERONCHANNEL, RPL_AWAY, RPL_CREATED, RPL_INVITING, RPL_LOGGEDIN, RPL_MYINFO,
+        RPL_NOWAWAY, RPL_SASLSUCCESS, RPL_UNAWAY, RPL_WELCOME, RPL_YOUREOPER, RPL_YOURHOST,
     },
     sasl::Sasl,
-    tags::{TagWriter, Tags},
     time::ForPeople,
-    write::{Line, is_bound},
+    write::Line,
 };
 
 pub(crate) use users::{monitored, userhost_of};
@@ -55,13 +54,17 @@ impl Reply<'_> {
             }
             Answer::Members {
                 room,
+                secret,
                 members,
                 last,
                 ..
             } => {
                 match self.client.ask {
                     Ask::Who(_) => self.who_members(room, members, *last),
-                    _ => self.names(room, members, *last),
+                    _ => {
+                        let kind = if *secret { "@" } else { "=" };
+                        self.names(kind, room, members, *last);
+                    }
                 }
                 return *last;
             }
@@ -77,13 +80,7 @@ impl Reply<'_> {
             } => self.settings(room, settings, *created),
             Answer::Masks { room, list, masks } => self.masks(room, *list, masks),
             Answer::Sent { to, event } => self.sent(to, event),
-            Answer::Whois(about) => match &self.client.ask {
-                Ask::Invite(_, room) => {
-                    let room = room.clone();
-                    self.may_invite(about, &room);
-                }
-                _ => self.whois(about),
-            },
+            Answer::Whois(about) => self.whois(about),
             Answer::Whowas { name, past } => self.whowas(name, past),
             Answer::Found { person, .. } => self.found(person.as_ref()),
             Answer::Watched { name, person } => self.watched(name, person.as_ref()),
@@ -116,7 +113,7 @@ impl Reply<'_> {
 
     fn welcome(&mut self, me: &Person, rooms: &[RoomName], limits: &Limits) {
         let config = self.config;
-        config.set_limits(*limits);
+        self.client.bounds = limits.into();
         self.client.set_me(me);
         self.client.newcomer().rooms = rooms.to_vec();
         self.client.newcomer().password = None;
@@ -142,7 +139,7 @@ impl Reply<'_> {
             .param("Ibehiklmnostv")
             .param("Ibehklov")
             .end();
-        isupport::write(config, limits, me.as_str(), self.out);
+        isupport::write(config, self.client.bounds, me.as_str(), self.out);
     }
 
     fn granted(&mut self, verb: Verb, event: Option<&Event>) {
@@ -169,9 +166,14 @@ impl Reply<'_> {
                     self.event(event);
                 }
             }
-            (Verb::Invite, Ask::Invite(name, room)) => {
-                self.numeric(RPL_INVITING).echo(&name).echo(&room).end()
-            }
+            (Verb::Invite, Ask::Invite(name, room)) => match event {
+                Some(_) => self.numeric(RPL_INVITING).echo(&name).echo(&room).end(),
+                None => self
+                    .numeric(ERR_USERONCHANNEL)
+                    .echo(&name)
+                    .echo(&room)
+                    .trailing("is already on channel"),
+            },
             (Verb::Away, Ask::Away(true)) => self
                 .numeric(RPL_NOWAWAY)
                 .trailing("You have been marked as being away"),
@@ -189,7 +191,12 @@ impl Reply<'_> {
             (Verb::Describe, Ask::SetName(name)) if self.client.has(Caps::SETNAME) => {
                 self.named(&name);
             }
-            (Verb::Signal, Ask::Signal(to, extra)) => self.signalled(&to, &extra),
+            // The echo of what goes to a channel comes by itself.
+            (Verb::Signal, _) if self.client.has(Caps::ECHO_MESSAGE) => {
+                if let Some(event) = event {
+                    self.event(event);
+                }
+            }
             _ => {}
         }
     }
@@ -275,21 +282,6 @@ impl Reply<'_> {
         if let Some(text) = to.away().filter(|_| is_message) {
             self.numeric(RPL_AWAY).param(to.as_str()).abridged(text);
         }
-    }
-
-    /// What nobody reads was sent to somebody, and is echoed.
-    fn signalled(&mut self, to: &str, extra: &str) {
-        let Some(me) = self.client.me.clone() else {
-            return;
-        };
-        let author = Author::of(&me);
-        let mut tags = TagWriter::new(self.out);
-        if !extra.bytes().any(is_bound) {
-            for tag in Tags::new(extra).client_only() {
-                tags.relay(tag);
-            }
-        }
-        Line::tagged(tags, author.source(), "TAGMSG").echo(to).end();
     }
 }
 

@@ -6,18 +6,17 @@ use chinwag_core::{Asked, ErrorCode, HubError, Verb};
 
 use super::Reply;
 use crate::{
-    caps::Caps,
     client::Ask,
     modes,
     numeric::{
         ERR_BADCHANMASK, ERR_BADCHANNELKEY, ERR_BANLISTFULL, ERR_BANNEDFROMCHAN,
         ERR_CANNOTSENDTOCHAN, ERR_CHANNELISFULL, ERR_CHANOPRIVSNEEDED, ERR_ERRONEUSNICKNAME,
         ERR_INPUTTOOLONG, ERR_INVALIDMODEPARAM, ERR_INVITEONLYCHAN, ERR_MONLISTFULL,
-        ERR_NICKNAMEINUSE, ERR_NOOPERHOST, ERR_NOPRIVILEGES, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK,
-        ERR_NOTONCHANNEL, ERR_NOTREGISTERED, ERR_PASSWDMISMATCH, ERR_SASLFAIL, ERR_TOOMANYCHANNELS,
-        ERR_UNAVAILRESOURCE, ERR_UNKNOWNERROR, ERR_USERNOTINCHANNEL, RPL_ENDOFNAMES, RPL_ENDOFWHO,
-        RPL_ENDOFWHOIS,
+        ERR_NICKNAMEINUSE, ERR_NOPRIVILEGES, ERR_NOSUCHCHANNEL, ERR_NOSUCHNICK, ERR_NOTONCHANNEL,
+        ERR_NOTREGISTERED, ERR_PASSWDMISMATCH, ERR_SASLFAIL, ERR_TOOMANYCHANNELS,
+        ERR_UNAVAILRESOURCE, ERR_USERNOTINCHANNEL, RPL_ENDOFNAMES, RPL_ENDOFWHO, RPL_TRYAGAIN,
     },
+    sasl::Sasl,
     turn::Failure,
 };
 
@@ -46,26 +45,19 @@ impl Reply<'_> {
                 let ask = std::mem::take(&mut self.client.ask);
                 self.not_joined(&ask);
             }
-            Ask::Invite(..) => self.is_over(),
             _ => {}
         }
         if self.client.command == "NOTICE" && matches!(verb, Verb::Say | Verb::Chat) {
-            return;
+            return self.client.has_no_echo();
         }
         match verb {
             Verb::Register => self.nick_refused(name, &rule),
             Verb::LogIn => self.log_in_refused(),
             Verb::Say | Verb::Chat | Verb::Signal => self.message_refused(room, name, &rule),
-            Verb::Elevate => self
-                .numeric(ERR_NOOPERHOST)
-                .trailing("No appropriate operator blocks were found for your host"),
+            Verb::Elevate => self.wrong_password(),
             _ => self.rule(asked, &rule),
         }
-        if let Ask::Whois = self.client.ask {
-            self.numeric(RPL_ENDOFWHOIS)
-                .echo(name.unwrap_or("*"))
-                .trailing("End of /WHOIS list");
-        }
+        self.end_of_whois();
     }
 
     pub(super) fn end_of_who(&mut self, mask: &str) {
@@ -142,6 +134,11 @@ impl Reply<'_> {
         } = asked;
         let is_join = verb == Verb::Join;
         let channel = room.unwrap_or("*");
+        // The letter of the list that was asked for.
+        let list = match self.client.ask {
+            Ask::Mask(list) => modes::list_letter(list),
+            _ => None,
+        };
         match rule {
             HubError::NotRegistered => self
                 .numeric(ERR_NOTREGISTERED)
@@ -200,16 +197,12 @@ impl Reply<'_> {
             HubError::TooManyNames(_) => self
                 .numeric(ERR_BANLISTFULL)
                 .echo(channel)
-                .param(if verb == Verb::Mask {
-                    modes::LISTS
-                } else {
-                    "i"
-                })
+                .param(list.unwrap_or("i"))
                 .trailing("Channel list is full"),
             HubError::BadMask(why) => self
                 .numeric(ERR_INVALIDMODEPARAM)
                 .echo(channel)
-                .param("b")
+                .param(list.unwrap_or("b"))
                 .param("*")
                 .trailing_fmt(format_args!("{why}")),
             HubError::TextTooLong(_) => self.too_long(),
@@ -217,78 +210,96 @@ impl Reply<'_> {
                 .numeric(ERR_UNAVAILRESOURCE)
                 .echo(channel)
                 .trailing_fmt(format_args!("Cannot join channel: {rule}")),
-            rule => {
-                let command = self.client.command;
-                self.numeric(ERR_UNKNOWNERROR)
-                    .param(command)
-                    .trailing_fmt(format_args!("{rule}"));
-            }
+            rule => self.failed("REFUSED", room.or(name), &rule.to_string()),
         }
+    }
+
+    /// Says why something has failed for which there is no numeric.
+    fn failed(&mut self, code: &str, about: Option<&str>, explanation: &str) {
+        let failure = Failure {
+            command: self.client.command,
+            code,
+            about,
+            explanation,
+        };
+        failure.write(self.config, self.client, self.out);
     }
 
     /// Says why a request was refused that has broken no rule of the chat: it could not be read, it came too fast, or
     /// the program does not allow it.
     pub(super) fn error(&mut self, verb: Verb, code: ErrorCode, explanation: &str) {
-        let about: Option<Box<str>> = match &self.client.ask {
-            Ask::Join { room, .. } => Some(room.clone()),
-            Ask::Nick(name) => Some(name.clone()),
-            _ if verb == Verb::Register => Some(self.wanted_nick()),
-            _ => None,
-        };
-        if let Ask::Join { .. } = self.client.ask {
-            let ask = std::mem::take(&mut self.client.ask);
-            self.not_joined(&ask);
-        }
-        let is_limited = code == ErrorCode::RateLimited;
-        let knows_replies = self.client.has(Caps::STANDARD_REPLIES);
-        match (verb, code) {
-            (_, ErrorCode::TooLong) => return self.too_long(),
-            (_, ErrorCode::NotRegistered) => {
+        let ask = std::mem::take(&mut self.client.ask);
+        self.not_joined(&ask);
+        match code {
+            ErrorCode::TooLong => return self.too_long(),
+            ErrorCode::RateLimited => return self.too_fast(verb, explanation),
+            ErrorCode::NotRegistered => {
                 return self
                     .numeric(ERR_NOTREGISTERED)
                     .trailing("You have not registered");
             }
-            // Clients try another one then, which is the right thing to do whatever the reason is.
-            (Verb::Register, _) if !is_limited || !self.client.is_registered() => {
-                let numeric = match code {
-                    ErrorCode::Denied => ERR_NICKNAMEINUSE,
-                    _ => ERR_UNAVAILRESOURCE,
-                };
-                let nick = about.as_deref().unwrap_or("*");
-                return self.numeric(numeric).echo(nick).trailing(explanation);
-            }
-            (Verb::Join, _) if !is_limited && !knows_replies => {
-                let room = about.as_deref().unwrap_or("*");
-                return self
-                    .numeric(ERR_UNAVAILRESOURCE)
-                    .echo(room)
-                    .trailing_fmt(format_args!("Cannot join channel: {explanation}"));
-            }
-            (Verb::LogIn, _) => return self.log_in_refused(),
-            (Verb::Elevate, ErrorCode::Denied) => {
-                return self
-                    .numeric(ERR_PASSWDMISMATCH)
-                    .trailing("Password incorrect");
-            }
+            _ if self.client.command == "NOTICE" => return self.client.has_no_echo(),
             _ => {}
         }
-        let word = match code {
-            ErrorCode::RateLimited => "RATE_LIMITED",
-            ErrorCode::Denied => "DENIED",
-            ErrorCode::Unavailable => "TEMPORARILY_UNAVAILABLE",
-            _ => "REFUSED",
-        };
-        // What was refused unread may be anything.
-        let command = match verb {
-            Verb::Unknown => "*",
-            _ => self.client.command,
-        };
-        let failure = Failure {
-            command,
-            code: word,
-            about: about.as_deref(),
-            explanation,
-        };
-        failure.write(self.config, self.client, self.out);
+        let is_denied = code == ErrorCode::Denied;
+        match (verb, ask) {
+            // Clients try another one then, which is the right thing to do whatever the reason is.
+            (Verb::Register, ask) if is_denied || !self.client.is_registered() => {
+                let nick = match ask {
+                    Ask::Nick(name) => name,
+                    _ => self.wanted_nick(),
+                };
+                let numeric = match is_denied {
+                    true => ERR_NICKNAMEINUSE,
+                    false => ERR_UNAVAILRESOURCE,
+                };
+                self.numeric(numeric).echo(&nick).trailing(explanation);
+            }
+            (Verb::LogIn, _) => self.log_in_refused(),
+            _ if !is_denied => self.try_again(explanation),
+            (Verb::Join, Ask::Join { room, .. }) => self
+                .numeric(ERR_UNAVAILRESOURCE)
+                .echo(&room)
+                .trailing_fmt(format_args!("Cannot join channel: {explanation}")),
+            (Verb::Elevate, _) => self.wrong_password(),
+            (_, Ask::Message(room)) if room.starts_with('#') => self
+                .numeric(ERR_CANNOTSENDTOCHAN)
+                .echo(&room)
+                .trailing_fmt(format_args!("Cannot send to channel: {explanation}")),
+            (_, Ask::Message(to)) => self.failed("DENIED", Some(&to), explanation),
+            _ => self.failed("DENIED", None, explanation),
+        }
+    }
+
+    fn wrong_password(&mut self) {
+        self.numeric(ERR_PASSWDMISMATCH)
+            .trailing("Password incorrect");
+    }
+
+    /// The message came too fast, and nothing becomes of the rest of it.
+    fn too_fast(&mut self, verb: Verb, explanation: &str) {
+        self.client.drop_message();
+        if verb == Verb::Unknown {
+            // It was refused unread, and is not the message that came before.
+            self.client.command = "*";
+        }
+        match self.client.command {
+            "NOTICE" | "TAGMSG" => {}
+            "AUTHENTICATE" => {
+                self.try_again(explanation);
+                if !matches!(self.client.sasl.as_deref(), Some(Sasl::Done)) {
+                    self.log_in_refused();
+                }
+            }
+            _ => self.try_again(explanation),
+        }
+    }
+
+    /// The same may be asked for once more, later.
+    fn try_again(&mut self, explanation: &str) {
+        let command = self.client.command;
+        self.numeric(RPL_TRYAGAIN)
+            .param(command)
+            .trailing(explanation);
     }
 }

@@ -2,9 +2,7 @@
 
 use std::time::SystemTime;
 
-use chinwag_core::{
-    MaskEntry, MaskList, Person, Role, RoomInfo, RoomName, RoomSettings, Topic, Whois,
-};
+use chinwag_core::{MaskEntry, MaskList, Person, Role, RoomInfo, RoomName, RoomSettings, Topic};
 
 use super::{Reply, name_parts};
 use crate::{
@@ -14,8 +12,8 @@ use crate::{
     commands::list_numerics,
     modes,
     numeric::{
-        ERR_USERONCHANNEL, RPL_CHANNELMODEIS, RPL_CREATIONTIME, RPL_ENDOFNAMES, RPL_LIST,
-        RPL_LISTEND, RPL_LISTSTART, RPL_NAMREPLY, RPL_NOTOPIC, RPL_TOPIC, RPL_TOPICWHOTIME,
+        RPL_CHANNELMODEIS, RPL_CREATIONTIME, RPL_ENDOFNAMES, RPL_LIST, RPL_LISTEND, RPL_LISTSTART,
+        RPL_NAMREPLY, RPL_NOTOPIC, RPL_TOPIC, RPL_TOPICWHOTIME,
     },
     time::seconds,
 };
@@ -44,23 +42,16 @@ impl Reply<'_> {
         }
     }
 
-    /// Looks whether somebody is in a channel already, to which they are to be invited.
-    pub(super) fn may_invite(&mut self, about: &Whois, room: &str) {
-        let is_there = about.rooms.iter().any(|(there, _)| *there == room);
-        if is_there {
-            self.numeric(ERR_USERONCHANNEL)
-                .param(about.name.as_str())
-                .echo(room)
-                .trailing("is already on channel");
-            self.is_over();
-        } else {
-            self.client.skip = false;
-        }
-    }
-
-    pub(super) fn names(&mut self, room: &RoomName, members: &[(Person, Role)], last: bool) {
+    /// Who is in a channel of that kind: `=`, or `@` for one that is secret.
+    pub(super) fn names(
+        &mut self,
+        kind: &str,
+        room: &RoomName,
+        members: &[(Person, Role)],
+        last: bool,
+    ) {
         let is_whole = self.client.has(Caps::USERHOST_IN_NAMES);
-        let line = self.numeric(RPL_NAMREPLY).param("=").param(room.as_str());
+        let line = self.numeric(RPL_NAMREPLY).param(kind).param(room.as_str());
         let mut list = line.list(' ');
         for (person, role) in members {
             let author = Author::of(person);

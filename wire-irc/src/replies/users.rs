@@ -73,9 +73,17 @@ impl Reply<'_> {
             .number(about.idle.as_secs())
             .number(seconds(about.since))
             .trailing("seconds idle, signon time");
-        self.numeric(RPL_ENDOFWHOIS)
-            .param(nick)
-            .trailing("End of /WHOIS list");
+        self.end_of_whois();
+    }
+
+    /// Ends what is told of somebody, who is called there as they were in the question.
+    pub(super) fn end_of_whois(&mut self) {
+        if let Ask::Whois(name) = &self.client.ask {
+            let name = name.clone();
+            self.numeric(RPL_ENDOFWHOIS)
+                .echo(&name)
+                .trailing("End of /WHOIS list");
+        }
     }
 
     pub(super) fn whowas(&mut self, name: &str, past: &[Past]) {
@@ -151,15 +159,17 @@ impl Reply<'_> {
         self.numeric(RPL_LUSERCLIENT).trailing_fmt(format_args!(
             "There are {users} users and 0 invisible on 1 servers"
         ));
-        self.numeric(RPL_LUSEROP)
-            .number(number(stats.operators))
-            .trailing("operator(s) online");
-        self.numeric(RPL_LUSERUNKNOWN)
-            .number(number(stats.connections.saturating_sub(users)))
-            .trailing("unknown connection(s)");
-        self.numeric(RPL_LUSERCHANNELS)
-            .number(number(stats.rooms))
-            .trailing("channels formed");
+        // What there is none of is left out.
+        let unknown = stats.connections.saturating_sub(users);
+        for (numeric, count, what) in [
+            (RPL_LUSEROP, stats.operators, "operator(s) online"),
+            (RPL_LUSERUNKNOWN, unknown, "unknown connection(s)"),
+            (RPL_LUSERCHANNELS, stats.rooms, "channels formed"),
+        ] {
+            if count > 0 {
+                self.numeric(numeric).number(number(count)).trailing(what);
+            }
+        }
         self.numeric(RPL_LUSERME)
             .trailing_fmt(format_args!("I have {users} clients and 1 servers"));
         let most = stats.most_users.max(users);

@@ -66,6 +66,8 @@ impl Irc {
             },
             // On `line`, who is there already may be invited all the same.
             443 => self.answer("ack"),
+            // Too fast, or nobody knows.
+            263 => self.is_refused_with(one, code_of(last), last),
             // About the server, and what is said beside what matters.
             2..=5 | 251..=255 | 265 | 266 | 422 => Ok(()),
             301 | 305 | 306 | 311 | 312 | 317 | 319 | 321 | 333 | 341 => Ok(()),
@@ -109,7 +111,10 @@ impl Irc {
 
     /// The answers to all that was asked before the `PING` with that `token` are told.
     pub(super) fn pong(&mut self, token: usize) -> Result<(), Wrong> {
-        if let Some(room) = self.joined.take() {
+        // It may have been another device that joined, and this one is told nothing more then.
+        if let Some(room) = self.joined.take()
+            && !self.is_shared
+        {
             return Err(format!("before it was told who is in {room}"));
         }
         while let Some(asked) = self.asked.pop_front() {
@@ -298,6 +303,7 @@ fn code(numeric: u16, why: &str) -> Option<&'static str> {
         401 | 441 => "no-such-user",
         403 => "no-such-room",
         404 if why.ends_with("join that room first") => "not-a-member",
+        404 if why.contains("not today") => "denied",
         404 | 482 => "needs-role",
         405 | 471 | 478 => "full",
         417 => "too-long",

@@ -1,16 +1,21 @@
 //! Clients that send whatever there is: what they hear is in good order all the same.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::time::Duration;
 
 use chinwag_core::{
-    Denied, Policy, RoomName, Runtime, Server, UserName, Verb, Verdict, async_trait,
+    Authenticator, Claim, Denied, Policy, Rate, Rates, RoomName, Runtime, Server, UserName, Verb,
+    Verdict, async_trait,
 };
 use chinwag_testkit::{MemoryNet, MemoryStream, VirtualRuntime, unthrottled};
 use chinwag_wire_irc::Irc;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use proptest::{collection::vec, prelude::*, sample::select};
-
-use crate::chat::Doorman;
 
 /// The most bytes of a line towards a client, and of the tags before it.
 const MAX_LINE: usize = 512;
@@ -172,6 +177,8 @@ fn check(heard: &[u8]) -> Result<(), TestCaseError> {
     }
     let text = std::str::from_utf8(heard).expect("what is written is UTF-8");
     let text = text.strip_suffix("\r\n").expect("the last line has an end");
+    // The batch that is open, and the labels that were answered.
+    let mut batch = false;
     for line in text.split("\r\n") {
         prop_assert!(!line.contains(['\r', '\n', '\0']), "{:?}", line);
         let rest = match line.strip_prefix('@') {
@@ -193,6 +200,11 @@ fn check(heard: &[u8]) -> Result<(), TestCaseError> {
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         prop_assert!(is_command && !command.is_empty(), "{:?}", line);
+        if command == "BATCH" {
+            let begins = words.next().is_some_and(|name| name.starts_with('+'));
+            prop_assert!(begins != batch, "{:?} in {}", line, text);
+            batch = begins;
+        }
     }
     Ok(())
 }
@@ -201,6 +213,27 @@ fn hear(client: &mut MemoryStream, heard: &mut Vec<u8>) {
     let mut buf = [0; 4096];
     while let Some(Ok(count @ 1..)) = client.read(&mut buf).now_or_never() {
         heard.extend_from_slice(&buf[..count]);
+    }
+}
+
+/// Everybody whose secret is `sesame` is who they say, and an operator.
+struct Doorman;
+
+#[async_trait]
+impl Authenticator for Doorman {
+    async fn authenticate(&self, _: Claim<'_>) -> Result<(), Denied> {
+        Ok(())
+    }
+
+    async fn log_in(&self, claim: Claim<'_>) -> Result<(), Denied> {
+        self.elevate(claim).await
+    }
+
+    async fn elevate(&self, claim: Claim<'_>) -> Result<(), Denied> {
+        match claim.secret {
+            Some("sesame") => Ok(()),
+            _ => Err(Denied::new("wrong secret")),
+        }
     }
 }
 
@@ -238,13 +271,32 @@ impl Policy for Slow {
     }
 }
 
+/// As fast as it takes to come in, and now and then something more.
+fn strict() -> Rates {
+    let rate = Rate::per_second(5).with_burst(8);
+    Rates::builder().messages(rate).build().unwrap()
+}
+
+/// What is special about the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    /// Nothing.
+    Quick,
+    /// It thinks about everything.
+    Slow,
+    /// It lets nobody go fast.
+    Strict,
+}
+
 /// Lets three clients do that: two that have nicks, and one that has none yet.
-fn run(steps: &[(usize, Vec<u8>, usize)], slow: bool) -> Result<(), TestCaseError> {
+fn run(steps: &[(usize, Vec<u8>, usize)], mood: Mood) -> Result<(), TestCaseError> {
     let rt = VirtualRuntime::new(1);
     let net = MemoryNet::new();
     let mut hub = unthrottled().authenticator(Doorman);
-    if slow {
-        hub = hub.policy(Slow(rt.clone()));
+    match mood {
+        Mood::Quick => {}
+        Mood::Slow => hub = hub.policy(Slow(rt.clone())),
+        Mood::Strict => hub = hub.rates(strict()),
     }
     let hub = hub.build();
     let irc = Irc::builder().server_name("irc.example.org").sasl(true);
@@ -267,7 +319,7 @@ fn run(steps: &[(usize, Vec<u8>, usize)], slow: bool) -> Result<(), TestCaseErro
                 let _ = clients[*who].flush().await;
                 rt.settle().await;
             }
-            if slow {
+            if mood == Mood::Slow {
                 rt.sleep(Duration::from_millis((*cut / 10) as u64)).await;
             }
             for (client, heard) in clients.iter_mut().zip(&mut heard) {
@@ -289,11 +341,16 @@ proptest! {
 
     #[test]
     fn whatever_is_sent_all_that_is_heard_are_lines(steps in steps()) {
-        run(&steps, false)?;
+        run(&steps, Mood::Quick)?;
     }
 
     #[test]
     fn and_if_the_program_is_asked_about_all_of_it(steps in steps()) {
-        run(&steps, true)?;
+        run(&steps, Mood::Slow)?;
+    }
+
+    #[test]
+    fn and_if_half_of_it_comes_too_fast(steps in steps()) {
+        run(&steps, Mood::Strict)?;
     }
 }
