@@ -63,6 +63,8 @@ pub(super) struct Irc {
     is_unfinished: bool,
     /// What it has to send without being asked to.
     unsent: String,
+    /// It was asked for a sign of life.
+    was_probed: bool,
     /// A message that may go on in the next line.
     open: Option<Said>,
     /// A ban, unless the next line says that it puts somebody out.
@@ -201,7 +203,7 @@ impl Irc {
             }
             "PING" => self.answer_ping(message.param(0)),
             "CAP" => return self.caps_are_settled(&message),
-            "ERROR" => self.closing(message.param(0)),
+            "ERROR" => self.closing(message.param(0))?,
             "JOIN" => self.joined(by, &message),
             "PART" => {
                 let room = message.param(0);

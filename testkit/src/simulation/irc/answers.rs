@@ -247,9 +247,12 @@ impl Irc {
     }
 
     /// The connection ends.
-    pub(super) fn closing(&mut self, text: &str) {
+    pub(super) fn closing(&mut self, text: &str) -> Result<(), Wrong> {
         let why = text.split_once('(').map_or("", |(_, why)| why);
         let why = why.strip_suffix(')').unwrap_or(why);
+        if why == "Ping timeout" && !self.was_probed {
+            return Err("although it was not asked for a sign of life".to_owned());
+        }
         let line = match why {
             "Server shutting down" | "Quit" => "bye".to_owned(),
             quit if quit.starts_with("Quit: ") => "bye".to_owned(),
@@ -266,6 +269,7 @@ impl Irc {
             why => format!("error,{},{why}", code_of(why)),
         };
         self.line(line);
+        Ok(())
     }
 }
 

@@ -122,6 +122,7 @@ impl Irc {
 
     /// It is asked for a sign of life.
     pub(super) fn answer_ping(&mut self, token: &str) {
+        self.was_probed = true;
         self.unsent = self.finishes();
         self.unsent.push_str(&format!("PONG :{token}\r\n"));
     }
