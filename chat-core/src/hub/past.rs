@@ -40,12 +40,6 @@ impl Gone {
     pub(super) fn hold(&self) -> impl Sized {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Keeps everybody from it until the result is dropped.
-    #[cfg(test)]
-    pub(super) fn hold(&self) -> impl Sized {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
