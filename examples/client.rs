@@ -385,7 +385,20 @@ fn describe(received: Received) -> String {
         Received::Role {
             room, name, role, ..
         } => format!("{room} * {name} is {role}"),
-        Received::Invited { room, by, .. } => format!("* {by} invites you to {room}"),
+        Received::Told {
+            room,
+            from,
+            least,
+            text,
+        } => format!("{room} {from} (to each {least}): {text}"),
+        Received::Announced { from, text } => format!("* {from} tells everybody: {text}"),
+        Received::Bans {
+            room, mask, on, by, ..
+        } => match on {
+            true => format!("{room} * {by} keeps {mask} out"),
+            false => format!("{room} * {by} lets {mask} in again"),
+        },
+        Received::Invited { room, name, by } => format!("* {by} invites {name} to {room}"),
         Received::Renamed { old, new } => format!("* {old} is now {new}"),
         Received::Quit { name, reason } => format!("* {name} is gone ({reason})"),
         Received::Away { name, text } => match text {

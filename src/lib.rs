@@ -71,6 +71,7 @@
 //! - `smol`, `threads`, `async-std`: the modules `smol`, `threads` and `async_std`, with the same things in
 //!   them. A program moves from one runtime to another by changing the feature and the name of the module.
 //!   `threads` is for Unix only.
+//! - `irc`: the wire [`Irc`](wire), for clients of IRC.
 //! - `sockets`: the module `sockets`, with what the runtimes have in common; each of them turns it on.
 //! - `tracing` (default): events are logged through the [`tracing`](https://docs.rs/tracing) facade, under
 //!   the targets `chinwag::server`, `chinwag::connection`, `chinwag::room` and `chinwag::hook`.
@@ -94,6 +95,7 @@ pub mod smol;
 pub mod threads;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+pub mod wire;
 
 // The README shows more than one runtime.
 #[cfg(all(doctest, unix, feature = "tokio", feature = "threads"))]
@@ -103,3 +105,7 @@ struct ReadmeDocTests;
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../docs/embedding.md")]
 struct EmbeddingDocTests;
+
+#[cfg(all(doctest, feature = "tokio", feature = "irc"))]
+#[doc = include_str!("../docs/irc.md")]
+struct IrcDocTests;

@@ -427,6 +427,7 @@ async fn follow(mut user: LocalUser) -> (Log, LocalUser) {
                 seq,
                 from: Some(from),
                 text,
+                ..
             } => {
                 log.add(format!("{room} {from} says {text}\n").as_bytes());
                 let publisher: usize = from.as_str()["publisher".len()..].parse().unwrap();

@@ -5,7 +5,8 @@
 use std::{hint::black_box, sync::Arc};
 
 use chinwag_core::{
-    Answer, ErrorCode, Event, Person, QuitReason, Role, RoomName, Verb,
+    Answer, ErrorCode, Event, Kind, Limits, Person, QuitReason, Role, RoomName, RoomSetting, Stamp,
+    Verb,
     wire::{Form, Line, Seed, Wire},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -24,26 +25,20 @@ fn events() -> Vec<(&'static str, Event)> {
     let (room, name, by, text) = (room(), user(42), Some(user(7)), Arc::<str>::from(TEXT));
     let from = by.clone();
     vec![
-        ("direct", {
-            let (from, text) = (from.clone(), text.clone());
-            Event::Direct { from, text }
-        }),
+        ("direct", { Event::direct(from.clone(), text.clone()) }),
         ("sent", {
-            let (to, text) = (name.clone(), text.clone());
+            let (to, from) = (name.clone(), user(7));
             Event::Sent {
                 to: to.into(),
-                text,
+                from,
+                text: text.clone(),
+                kind: Kind::Message,
+                extra: None,
+                stamp: Stamp::default(),
             }
         }),
         ("said", {
-            let (room, text) = (room.clone(), text.clone());
-            let seq = 123_456;
-            Event::Said {
-                room,
-                seq,
-                from,
-                text,
-            }
+            Event::said(room.clone(), 123_456, from, text.clone())
         }),
         ("joined", {
             let (room, name) = (room.clone(), name.clone());
@@ -51,7 +46,8 @@ fn events() -> Vec<(&'static str, Event)> {
         }),
         ("left", {
             let (room, name) = (room.clone(), name.clone());
-            Event::Left { room, name }
+            let reason = None;
+            Event::Left { room, name, reason }
         }),
         ("kicked", {
             let (room, name, by) = (room.clone(), name.clone(), by.clone());
@@ -70,17 +66,19 @@ fn events() -> Vec<(&'static str, Event)> {
         }),
         ("role", {
             let (room, name, by) = (room.clone(), name.clone(), by.clone());
-            let role = Role::Moderator;
+            let (role, was) = (Role::Moderator, Role::Member);
             Event::Role {
                 room,
                 name,
                 role,
+                was,
                 by,
             }
         }),
         ("invite-only", {
             let (room, by) = (room.clone(), by.clone());
-            Event::InviteOnly { room, on: true, by }
+            let setting = RoomSetting::InviteOnly(true);
+            Event::Set { room, setting, by }
         }),
         ("invited", {
             let name = name.clone();
@@ -92,7 +90,8 @@ fn events() -> Vec<(&'static str, Event)> {
         }),
         ("quit", {
             let (name, reason) = (name.clone(), QuitReason::Closed);
-            Event::Quit { name, reason }
+            let text = None;
+            Event::Quit { name, reason, text }
         }),
         ("away", {
             let text = Some("lunch".into());
@@ -114,18 +113,26 @@ fn answers() -> Vec<(&'static str, Answer<'static>)> {
     let (room, name) = (room(), user(42));
     let (first, last) = (true, true);
     vec![
-        ("welcome", Answer::Welcome { name }),
+        (
+            "welcome",
+            Answer::Welcome {
+                name,
+                rooms: Vec::new(),
+                connection: 1,
+                limits: Limits::default(),
+            },
+        ),
         ("users, 100", {
             let users = (0..100).map(user).collect();
             Answer::Users { users, first, last }
         }),
         ("rooms, 1", {
-            let rooms = vec![room.clone()];
+            let rooms = vec![room.clone().into()];
             Answer::Rooms { rooms, first, last }
         }),
         ("topic is", {
-            let text = TEXT.into();
-            Answer::Topic { room, text }
+            let topic = TEXT.into();
+            Answer::Topic { room, topic }
         }),
         ("pong", Answer::Pong),
         ("refusal", {

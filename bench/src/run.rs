@@ -1,6 +1,6 @@
 //! `chinwag-bench run`: rounds in which each peer has its turn at each piece of work.
 
-use std::{num::NonZeroU64, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU64, path::PathBuf, time::Duration};
 
 use clap::Args;
 use rustix::{
@@ -34,7 +34,7 @@ pub(crate) struct Run {
     /// Only these peers, by their names in `chinwag-bench peers`
     #[arg(long, value_name = "PEER", value_delimiter = ',')]
     peers: Vec<String>,
-    /// Only work that has these, like `members=100,window=1`
+    /// Only work that has these, like `members=100,window=1`; of one key any of its values
     #[arg(long, value_name = "KEY=NUMBER", value_delimiter = ',', value_parser = work)]
     work: Vec<(String, u64)>,
     /// How many times each is measured; the median is what counts [default: 3, with --quick 1]
@@ -43,6 +43,9 @@ pub(crate) struct Run {
     /// How long each is measured [default: 3, with --quick 0.5]
     #[arg(long, value_parser = seconds)]
     seconds: Option<Duration>,
+    /// In `idle`, so many connections instead of 1,000, 10,000 and as many as there can be
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    connections: Option<u32>,
     /// Less of everything: to see within a minute or two that it works
     #[arg(long)]
     quick: bool,
@@ -78,14 +81,18 @@ Scenarios:
   churn    a room of 1,000 in which others join, leave, rename and reconnect while somebody talks
   stuck    a room of 1,000 with a sender at a rate, and with ten of them that never read: the latency of the others
 
-A message is in flight until all who are to hear it have.
+A message is in flight until all who are to hear it have. In IRC whoever speaks in a room does not hear itself: there a
+message has one receiver less than the room has members.
 
 All that is received is checked: nothing lost, nothing twice, the order of each sender, and in a room one
 order for all. Whatever is not right makes the measurement a failure, and the exit code 1.
 
 Examples:
   cargo run --release -p chinwag-bench -- run --quick
-  cargo run --release -p chinwag-bench -- run --only room --peers chinwagd-tokio,relay --work members=100";
+  cargo run --release -p chinwag-bench -- run --only room --peers chinwagd-tokio,relay --work members=100
+  cargo run --release -p chinwag-bench -- run --only room --peers chinwagd-tokio,chinwagd-irc,ngircd,inspircd \
+    --work members=10,members=100,members=1000
+  cargo run --release -p chinwag-bench -- run --only idle --peers chinwagd-irc,ngircd,inspircd --connections 5000";
 
 impl Run {
     /// Measures. An error says that something could not be measured, or was not as it must be.
@@ -102,6 +109,7 @@ impl Run {
             bytes: self.bytes as usize,
             time: self.seconds.unwrap_or(Duration::from_secs_f64(seconds)),
             most,
+            idle: self.connections.map(|count| count as usize),
         };
         let rounds = usize::from(self.rounds.unwrap_or(if self.quick { 1 } else { 3 }));
         let mut tasks = scenario::tasks(extent);
@@ -181,11 +189,7 @@ impl Run {
 
     fn wants(&self, task: &Task) -> bool {
         let scenario = self.only.is_empty() || self.only.iter().any(|name| name == task.scenario);
-        scenario
-            && self
-                .work
-                .iter()
-                .all(|(key, value)| task.work.get(key) == Some(value))
+        scenario && has_any(&task.work, &self.work)
     }
 
     /// The generator stays on its core, and its waits end when they should.
@@ -202,6 +206,14 @@ impl Run {
         let _ = set_current_timer_slack(NonZeroU64::new(1));
         Ok(())
     }
+}
+
+/// Whether some work has, of each key that is wanted, one of the values that are.
+fn has_any(work: &BTreeMap<String, u64>, wanted: &[(String, u64)]) -> bool {
+    wanted.iter().all(|(key, _)| {
+        let mut values = wanted.iter().filter(|(other, _)| other == key);
+        values.any(|(_, value)| work.get(key) == Some(value))
+    })
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -226,4 +238,24 @@ fn work(text: &str) -> Result<(String, u64), String> {
         .split_once('=')
         .and_then(|(key, value)| Some((key.to_owned(), value.parse().ok()?)));
     pair.ok_or_else(|| "it is KEY=NUMBER, like members=100".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_key_any_value_does_and_of_two_keys_each_must() {
+        let wants = |wanted: &[&str], members, window| {
+            let wanted: Vec<_> = wanted.iter().map(|text| work(text).unwrap()).collect();
+            let work = [("members", members), ("window", window)];
+            let work = work.map(|(key, value)| (key.to_owned(), value)).into();
+            has_any(&work, &wanted)
+        };
+        assert!(wants(&[], 10, 1));
+        assert!(wants(&["members=10", "members=100"], 100, 1));
+        assert!(!wants(&["members=10", "members=100"], 1_000, 1));
+        assert!(!wants(&["members=10", "window=16"], 10, 1));
+        assert!(!wants(&["connections=10"], 10, 1));
+    }
 }

@@ -52,6 +52,38 @@ fn chinwagd_does_so_too_or_is_named_as_absent() {
     assert_eq!(absent * 2 + passed, names.len() * 2, "{text}");
 }
 
+/// It is here if that chinwagd has the wire.
+#[test]
+fn chinwagd_does_so_in_irc_or_is_named_as_absent() {
+    let (success, text) = check(&["chinwagd-irc"]);
+    assert!(success, "{text}");
+    let absent = [
+        "there is no program `chinwagd`",
+        "this chinwagd has no wire `irc`",
+    ]
+    .iter()
+    .any(|why| text.contains(&format!("absent: {why}")));
+    assert!(
+        absent != text.contains("chinwagd-irc (irc): ok, "),
+        "{text}"
+    );
+}
+
+/// They are here if they are installed.
+#[test]
+fn servers_of_irc_do_so_or_are_named_as_absent() {
+    let names = ["ngircd", "inspircd"];
+    let (success, text) = check(&names);
+    assert!(success, "{text}");
+    for name in names {
+        let absent = text.contains(&format!("absent: there is no {name} "));
+        assert!(
+            absent != text.contains(&format!("{name} (irc): ok, ")),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn a_peer_that_does_not_exist_is_refused() {
     let (success, text) = check(&["irssi"]);

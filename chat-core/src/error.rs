@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::model::{ErrorCode, NameError, Role};
+use crate::model::{ErrorCode, MaskError, NameError, Role};
 
 /// Why a [`Server`](crate::Server) could not run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,6 +47,12 @@ pub enum HubError {
     /// One has to be invited to that room.
     #[error("one has to be invited to that room")]
     InviteOnly,
+    /// One has to know the key of that room.
+    #[error("one has to know the key of that room")]
+    BadKey,
+    /// One has to be let talk in that room.
+    #[error("only those who are let may talk in that room")]
+    Moderated,
     /// One has to have at least this role in that room.
     #[error("only {} may do that", those_who_may(*.0))]
     NeedsRole(Role),
@@ -68,6 +74,15 @@ pub enum HubError {
     /// The name is used on as many connections as it may be.
     #[error("the name is used on {0} connections, and on no more")]
     TooManyDevices(usize),
+    /// One watches as many users as one may.
+    #[error("one can watch {0} users, and no more")]
+    TooManyWatched(usize),
+    /// That text is no mask.
+    #[error(transparent)]
+    BadMask(#[from] MaskError),
+    /// One has to be an operator.
+    #[error("only operators may do that")]
+    NotOperator,
     /// The room has as many bans, or invitations, as it may.
     #[error("the room has {0} names on that list, and takes no more")]
     TooManyNames(usize),
@@ -95,11 +110,17 @@ impl HubError {
             Self::NotAMember => ErrorCode::NotAMember,
             Self::Banned => ErrorCode::Banned,
             Self::InviteOnly => ErrorCode::InviteOnly,
-            Self::NeedsRole(_) | Self::NotOutranked(_) | Self::LastOwner => ErrorCode::NeedsRole,
+            Self::BadKey => ErrorCode::BadKey,
+            Self::BadMask(_) => ErrorCode::BadArguments,
+            Self::NotOperator => ErrorCode::Denied,
+            Self::Moderated | Self::NeedsRole(_) | Self::NotOutranked(_) | Self::LastOwner => {
+                ErrorCode::NeedsRole
+            }
             Self::RoomFull(_)
             | Self::TooManyRooms(_)
             | Self::TooManyRoomsInAll(_)
             | Self::TooManyDevices(_)
+            | Self::TooManyWatched(_)
             | Self::TooManyNames(_)
             | Self::Busy
             | Self::Closed => ErrorCode::Full,
@@ -112,6 +133,7 @@ fn those_who_may(role: Role) -> &'static str {
     match role {
         Role::Owner => "owners",
         Role::Moderator => "moderators and owners",
+        Role::Voiced => "those who are let talk, moderators and owners",
         Role::Member => "members",
     }
 }

@@ -92,8 +92,10 @@ pub use config::{
 pub use error::{HubError, ServerError};
 pub use hub::{Hub, HubBuilder, LocalUser, LocalUserBuilder, RoomHandle, Stats, WeakHub};
 pub use model::{
-    Answer, Asked, Command, ErrorCode, Event, NameError, Person, Profile, QuitReason, Role,
-    RoomName, Secret, UnknownRole, UserName, Verb, Whois,
+    Answer, Asked, Command, Credentials, Entrance, ErrorCode, Event, Kind, Mask, MaskEntry,
+    MaskError, MaskList, MessageId, NameError, OwnedSecret, Past, Person, Profile, QuitReason,
+    Role, RoleChange, RoomInfo, RoomName, RoomSetting, RoomSettings, Secret, Stamp, Style, Topic,
+    UnknownRole, UserName, Verb, Whois, wildcard_matches,
 };
 pub use net::{Addr, Incoming, Listener};
 pub use plug::{Admission, Authenticator, Claim, Denied, Moment, Policy, Verdict};

@@ -44,6 +44,31 @@ pub trait Authenticator: Send + Sync + 'static {
     ///
     /// The reason why not, which the peer is told.
     async fn authenticate(&self, claim: Claim<'_>) -> Result<(), Denied>;
+
+    /// Whether somebody may say that the account called [`Claim::name`] is theirs. They take no name by it, and what
+    /// they are called may be something else; but once it is granted, [`Claim::account`] has it when they claim names.
+    ///
+    /// On wires that know of accounts, others see whose account somebody has, so an account that is unknown must be
+    /// refused, and not only a wrong secret. Unless implemented, there are no accounts.
+    ///
+    /// # Errors
+    ///
+    /// The reason why not, which the peer is told.
+    async fn log_in(&self, claim: Claim<'_>) -> Result<(), Denied> {
+        let _ = claim;
+        Err(Denied::new("there are no accounts here"))
+    }
+
+    /// Whether somebody may be an operator, who can put others out of the chat and tell everybody something; as
+    /// [`Claim::name`], which is none of the chat's names. Unless implemented, nobody may.
+    ///
+    /// # Errors
+    ///
+    /// The reason why not, which the peer is told.
+    async fn elevate(&self, claim: Claim<'_>) -> Result<(), Denied> {
+        let _ = claim;
+        Err(Denied::new("there are no operators here"))
+    }
 }
 
 /// A name that somebody wants.
@@ -56,6 +81,8 @@ pub struct Claim<'a> {
     pub secret: Option<&'a str>,
     /// The name that they have already.
     pub current: Option<&'a UserName>,
+    /// The account that they have proved to be theirs.
+    pub account: Option<&'a UserName>,
     /// Where they are.
     pub peer: &'a Addr,
 }
@@ -66,6 +93,7 @@ impl fmt::Debug for Claim<'_> {
         f.debug_struct("Claim")
             .field("name", self.name)
             .field("current", &self.current)
+            .field("account", &self.account)
             .field("peer", self.peer)
             .finish_non_exhaustive()
     }
@@ -169,8 +197,12 @@ pub trait Policy: Send + Sync + 'static {
     }
 
     /// Somebody writes something that others read beside their name: a topic ([`Verb::Topic`]), why they are away
-    /// ([`Verb::Away`]), or why they put somebody out of a room ([`Verb::Kick`]). Names are for
-    /// [`register`](Self::register).
+    /// ([`Verb::Away`]), why they put somebody out of a room ([`Verb::Kick`]) or leave it ([`Verb::Leave`]), or who they
+    /// are in full ([`Verb::Describe`]); or something that clients show in another way, such as that somebody is typing
+    /// or likes a message ([`Verb::Signal`]). Names are for [`register`](Self::register).
+    ///
+    /// What a message carries beside its text ([`Style::extra`](crate::Style::extra)) is asked about as a signal too,
+    /// and left out unless it is allowed as it is. Why somebody quits is not told to others where there is a policy.
     ///
     /// # Errors
     ///

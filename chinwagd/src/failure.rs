@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, process::ExitCode};
 
-use chinwag::{HubError, RoomName, ServerError};
+use chinwag::{HubError, RoomName, ServerError, wire::irc::IrcError};
 use futures::channel::oneshot::Canceled;
 use thiserror::Error;
 
@@ -17,8 +17,8 @@ pub(crate) enum Failure {
     LogFilter(String),
     #[error("{0}")]
     Unfit(#[source] Unfit),
-    #[error("the secret: {0}")]
-    BadSecret(&'static str),
+    #[error("the password: {0}")]
+    BadPassword(&'static str),
     #[error("cannot read {}: {}", path.display(), plain(source))]
     NoFile { path: PathBuf, source: io::Error },
     #[error("{}: line {line}: {message}", path.display())]
@@ -27,6 +27,10 @@ pub(crate) enum Failure {
         line: usize,
         message: String,
     },
+    #[error("{}: {source}", path.display())]
+    BadMotd { path: PathBuf, source: IrcError },
+    #[error("cannot speak irc: {0}")]
+    Irc(#[from] IrcError),
     #[error("{}: {source}", path.display())]
     UnfitInFile { path: PathBuf, source: Unfit },
     #[error("cannot make the room {room}: {source}")]
@@ -62,8 +66,10 @@ impl Failure {
             Self::Usage(_) | Self::LogFilter(_) | Self::Unfit(_) => 2,
             Self::NoFile { .. }
             | Self::BadFile { .. }
+            | Self::BadMotd { .. }
+            | Self::Irc(_)
             | Self::UnfitInFile { .. }
-            | Self::BadSecret(_)
+            | Self::BadPassword(_)
             | Self::Room { .. }
             | Self::Listen { .. }
             | Self::PortInUse { .. }

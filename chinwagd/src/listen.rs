@@ -7,13 +7,13 @@ use std::{
     str::FromStr,
 };
 
-use chinwag::{
-    Addr, Server,
-    sockets::{Network, TcpListener},
-    wire::{Line, Seed},
-};
 #[cfg(unix)]
-use chinwag::{Listener, sockets::UnixListener};
+use chinwag::sockets::UnixListener;
+use chinwag::{
+    Addr, Listener, Server,
+    sockets::{Network, TcpListener},
+    wire::{Irc, Line, Seed},
+};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -32,6 +32,7 @@ pub(crate) struct Endpoint {
 enum Scheme {
     Line,
     Seed,
+    Irc,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub(crate) enum EndpointError {
         "it is SCHEME://ADDR, for example line://127.0.0.1:4000 or line+unix:///run/chinwag.sock"
     )]
     NoScheme,
-    #[error("the schemes are line, seed, line+unix and seed+unix")]
+    #[error("the schemes are line, seed, irc, line+unix, seed+unix and irc+unix")]
     UnknownScheme,
     #[error("the address is HOST:PORT, for example 127.0.0.1:4000, [::1]:4000 or localhost:4000")]
     NotHostAndPort,
@@ -66,6 +67,11 @@ impl Endpoint {
     /// Whether it speaks the wire on which no secret can be said.
     pub(crate) fn is_seed(&self) -> bool {
         self.scheme == Scheme::Seed
+    }
+
+    /// Whether it speaks IRC.
+    pub(crate) fn is_irc(&self) -> bool {
+        self.scheme == Scheme::Irc
     }
 
     /// Where a server listens that is told nothing: both wires, on this machine only.
@@ -136,8 +142,10 @@ impl FromStr for Endpoint {
         let (scheme, place) = match scheme {
             "line" => (Scheme::Line, tcp(address)?),
             "seed" => (Scheme::Seed, tcp(address)?),
+            "irc" => (Scheme::Irc, tcp(address)?),
             "line+unix" => (Scheme::Line, unix(address)?),
             "seed+unix" => (Scheme::Seed, unix(address)?),
+            "irc+unix" => (Scheme::Irc, unix(address)?),
             _ => return Err(EndpointError::UnknownScheme),
         };
         Ok(Self { scheme, place })
@@ -168,6 +176,7 @@ impl fmt::Display for Scheme {
         f.write_str(match self {
             Self::Line => "line",
             Self::Seed => "seed",
+            Self::Irc => "irc",
         })
     }
 }
@@ -236,16 +245,32 @@ enum Socket<N: Network> {
 }
 
 impl<N: Network> Bound<N> {
-    /// Adds it to `server`.
-    pub(crate) fn serve(self, server: Server<N>) -> Server<N> {
-        match (self.socket, self.scheme) {
-            (Socket::Tcp(socket), Scheme::Line) => server.listen(socket, Line::default()),
-            (Socket::Tcp(socket), Scheme::Seed) => server.listen(socket, Seed::default()),
+    /// Adds it to `server`, on which its protocol is spoken as `wires` has it.
+    pub(crate) fn serve(self, server: Server<N>, wires: &Wires) -> Server<N> {
+        match self.socket {
+            Socket::Tcp(socket) => listen(server, socket, self.scheme, wires),
             #[cfg(unix)]
-            (Socket::Unix(socket), Scheme::Line) => server.listen(socket, Line::default()),
-            #[cfg(unix)]
-            (Socket::Unix(socket), Scheme::Seed) => server.listen(socket, Seed::default()),
+            Socket::Unix(socket) => listen(server, socket, self.scheme, wires),
         }
+    }
+}
+
+/// How protocols are spoken that can be set up.
+pub(crate) struct Wires {
+    pub(crate) seed: Seed,
+    pub(crate) irc: Irc,
+}
+
+fn listen<N: Network>(
+    server: Server<N>,
+    socket: impl Listener,
+    scheme: Scheme,
+    wires: &Wires,
+) -> Server<N> {
+    match scheme {
+        Scheme::Line => server.listen(socket, Line::default()),
+        Scheme::Seed => server.listen(socket, wires.seed.clone()),
+        Scheme::Irc => server.listen(socket, wires.irc.clone()),
     }
 }
 
@@ -280,6 +305,7 @@ mod tests {
             "seed://0.0.0.0:0",
             "line://[::1]:65535",
             "line://localhost:1",
+            "irc://[::1]:6667",
             "seed://chat_1.my-host.example:4000",
             "line://zażółć.pl:4000",
         ] {
@@ -292,7 +318,11 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_path_is_an_endpoint() {
-        for text in ["line+unix:///run/chinwag.sock", "seed+unix:///tmp/a, b"] {
+        for text in [
+            "line+unix:///run/chinwag.sock",
+            "seed+unix:///tmp/a, b",
+            "irc+unix:///s",
+        ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
         let long = format!("line+unix:///{}", "x".repeat(200));
@@ -306,7 +336,7 @@ mod tests {
             ("", NoScheme),
             ("127.0.0.1:4000", NoScheme),
             ("line:/127.0.0.1:4000", NoScheme),
-            ("irc://127.0.0.1:4000", UnknownScheme),
+            ("ircs://127.0.0.1:4000", UnknownScheme),
             ("LINE://127.0.0.1:4000", UnknownScheme),
             ("unix:///run/chinwag.sock", UnknownScheme),
             ("line://", NotHostAndPort),

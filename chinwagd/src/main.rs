@@ -4,18 +4,18 @@
 //! listeners until it gets a signal. `chinwagd --help` has the rest.
 //!
 //! `config` is what can be set and where it comes from, `listen` the addresses, `runtime` what there is
-//! to run on, `run` the server's life, `secrets` the names that need one, `signals` what ends it, `logging`
-//! the way to stderr, and `failure` what keeps it from running.
+//! to run on, `run` the server's life, `accounts` who is who, `signals` what ends it, `logging` the way to
+//! stderr, and `failure` what keeps it from running.
 
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod config;
 mod failure;
 mod listen;
 mod logging;
 mod run;
 mod runtime;
-mod secrets;
 mod signals;
 
 use std::{
@@ -36,8 +36,8 @@ fn main() -> ExitCode {
 fn start() -> Result<ExitCode, Failure> {
     let config = match config::load()? {
         Order::Serve(config) => config,
-        Order::HashSecret(name) => {
-            print(&secrets::hash_from_stdin(&name)?);
+        Order::HashPassword(name) => {
+            print(&accounts::hash_from_stdin(name.as_ref())?);
             return Ok(ExitCode::SUCCESS);
         }
         Order::Print(text) => {

@@ -1,8 +1,8 @@
 //! The server's life, from its first listener to its last connection.
 
-use std::{future::Future, io, pin::pin, process::ExitCode};
+use std::{future::Future, io, pin::pin, process::ExitCode, time::SystemTime};
 
-use chinwag::{Hub, Limits, Server, ServerError, sockets::Network};
+use chinwag::{Hub, Limits, Server, ServerError, sockets::Network, wire::Seed};
 use futures::{
     channel::oneshot::{self, Canceled},
     future::{Either, select},
@@ -10,11 +10,11 @@ use futures::{
 use tracing::{info, warn};
 
 use crate::{
+    accounts::Doorkeeper,
     config::Config,
     failure::Failure,
-    listen::{Bound, Endpoint},
+    listen::{Bound, Endpoint, Wires},
     print,
-    secrets::Doorkeeper,
     signals::Signals,
 };
 
@@ -49,11 +49,19 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
         .map(|bound| format!("listening {bound}\n"))
         .collect();
 
-    let hub = open_hub(config, limits)?;
+    let has_accounts = config.accounts.is_some();
+    let wires = Wires {
+        seed: match config.seed_room.clone() {
+            Some(room) => Seed::default().in_room(room),
+            None => Seed::default(),
+        },
+        irc: config.irc.wire(has_accounts, SystemTime::now())?,
+    };
+    let hub = open_hub(runtime, config, limits)?;
     let server = bound
         .into_iter()
         .fold(Server::new(hub.clone()), |server, bound| {
-            bound.serve(server)
+            bound.serve(server, &wires)
         });
     let (stop, stopped) = oneshot::channel::<()>();
     // The future that accepts is a task of its own. It then runs where the system tells of new connections;
@@ -88,15 +96,20 @@ async fn until_a_signal<N: Network>(runtime: &N, config: &Config) -> Result<Exit
 }
 
 /// The chat, with its permanent rooms.
-fn open_hub(config: &Config, limits: Limits) -> Result<Hub, Failure> {
+fn open_hub<N: Network>(runtime: &N, config: &Config, limits: Limits) -> Result<Hub, Failure> {
     let mut hub = Hub::builder()
         .limits(limits)
         .timeouts(config.timeouts)
         .rates(config.rates)
         .slow_reader(config.slow_reader)
         .taken_name(config.taken_name);
-    if let Some(secrets) = &config.secrets {
-        let doorkeeper = Doorkeeper::start(secrets.clone(), config.guests);
+    if config.accounts.is_some() || !config.opers.is_empty() {
+        let accounts = config.accounts.clone();
+        let clock = runtime.clone();
+        let doorkeeper =
+            Doorkeeper::start(accounts, config.guests, config.opers.clone(), move || {
+                clock.now()
+            });
         hub = hub.authenticator(doorkeeper.map_err(Failure::System)?);
     }
     let hub = hub.build();

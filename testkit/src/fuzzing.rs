@@ -6,6 +6,7 @@ use chinwag_core::{
     Hub, Limits, Runtime, Server, SlowReader, Timeouts,
     wire::{Line, Seed},
 };
+use chinwag_wire_irc::Irc;
 use fastrand::Rng;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
@@ -16,6 +17,22 @@ use crate::{Link, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 /// third one is served all the while, and nothing is left of them.
 pub fn connection(data: &[u8]) {
     let (head, data) = data.split_at(data.len().min(2));
+    let wire = match head.last().is_some_and(|byte| byte.is_multiple_of(4)) {
+        true => "seed",
+        false => "line",
+    };
+    session([wire, "line"], head, data);
+}
+
+/// The same with two clients of IRC, one of which has a nick and most of what clients may ask for, while a third one on
+/// `line` is served.
+pub fn irc_session(data: &[u8]) {
+    let (head, data) = data.split_at(data.len().min(2));
+    session(["irc", "irc"], head, data);
+}
+
+/// Clients of these wires do what `data` says, as `head` has it.
+fn session(wires: [&'static str; 2], head: &[u8], data: &[u8]) {
     let seed = head.first().copied().unwrap_or_default();
     let rt = VirtualRuntime::new(u64::from(seed));
     let net = MemoryNet::on(&rt, u64::from(seed));
@@ -27,27 +44,32 @@ pub fn connection(data: &[u8]) {
     let hub = hub(&rt, policies[usize::from(seed) % policies.len()]);
     let server = Server::new(hub.clone())
         .listen(net.listen("line"), Line::default())
-        .listen(net.listen("seed"), Seed::default());
+        .listen(net.listen("seed"), Seed::default())
+        .listen(net.listen("irc"), irc());
     let handle = server.handle();
     let running = server.run(rt.clone());
     rt.spawn(async move { running.await.expect("it has listeners") })
         .expect("a task");
-    let wire = match head.last().is_some_and(|byte| byte.is_multiple_of(4)) {
-        true => "seed",
-        false => "line",
-    };
     rt.block_on(async {
         rt.settle().await;
         let link = Link {
             capacity: 512,
             ..Link::default()
         };
-        let mut peers = [wire, "line"].map(|wire| {
+        let mut peers = wires.map(|wire| {
             let io = net.try_connect(wire, link).ok()?;
-            let ends: &[_] = if wire == "line" { b"\r\0" } else { b"\r\n\0" };
             let heard = Vec::new();
-            Some(Far { io, ends, heard })
+            Some(Far { io, wire, heard })
         });
+        if let [
+            Some(Far {
+                io, wire: "irc", ..
+            }),
+            _,
+        ] = &mut peers
+        {
+            let _ = io.write(hello(head.last().copied()).as_bytes()).await;
+        }
         let mut bystander = Peer::registered(net.connect("line"), "bystander").await;
         let mut rest = data;
         while let Some((&what, after)) = rest.split_first() {
@@ -112,8 +134,7 @@ async fn is_served(rt: &VirtualRuntime, peer: &mut Peer<MemoryStream>) {
 /// The client of a connection.
 struct Far {
     io: MemoryStream,
-    /// What it must not hear.
-    ends: &'static [u8],
+    wire: &'static str,
     /// The line that is not whole yet.
     heard: Vec<u8>,
 }
@@ -124,11 +145,147 @@ fn read(peer: &mut Option<Far>) {
     let mut buf = [0; 256];
     while let Some(Ok(count @ 1..)) = far.io.read(&mut buf).now_or_never() {
         let bytes = &buf[..count];
-        assert!(!bytes.iter().any(|byte| far.ends.contains(byte)));
+        let ends: &[_] = match far.wire {
+            "irc" => b"\0",
+            "line" => b"\r\0",
+            _ => b"\r\n\0",
+        };
+        assert!(!bytes.iter().any(|byte| ends.contains(byte)));
         far.heard.extend_from_slice(bytes);
         if let Some(end) = far.heard.iter().rposition(|&byte| byte == b'\n') {
             let lines: Vec<_> = far.heard.drain(..=end).collect();
-            assert!(str::from_utf8(&lines).is_ok(), "{lines:?}");
+            let lines = str::from_utf8(&lines).expect("lines of text");
+            if far.wire == "irc" {
+                lines.split_inclusive('\n').for_each(is_irc);
+            }
+        }
+    }
+}
+
+/// The most bytes of a line of IRC, and of the tags before it.
+const MAX_LINE: usize = 512;
+const MAX_TAGS: usize = 8191;
+
+/// Checks that `line` is one of IRC.
+fn is_irc(line: &str) {
+    let line = line
+        .strip_suffix("\r\n")
+        .expect("CRLF at the end of a line");
+    assert!(!line.contains(['\r', '\0']), "{line:?}");
+    let rest = match line.starts_with('@') {
+        true => line.split_once(' ').expect("something behind the tags").1,
+        false => line,
+    };
+    assert!(line.len() - rest.len() <= MAX_TAGS, "{line:?}");
+    assert!(rest.len() + "\r\n".len() <= MAX_LINE, "{line:?}");
+    let mut words = rest.split(' ').filter(|word| !word.starts_with(':'));
+    let command = words.next().expect("a command");
+    let is_letter = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    assert!(
+        !command.is_empty() && command.bytes().all(is_letter),
+        "{line:?}"
+    );
+}
+
+fn irc() -> Irc {
+    let irc = Irc::builder()
+        .server_name("irc.example.org")
+        .motd("Hello.\nBe kind.");
+    irc.sasl(true).build().expect("a wire")
+}
+
+/// What a client of IRC sends first, and which capabilities it asks for.
+fn hello(caps: Option<u8>) -> String {
+    const CAPS: [&str; 8] = [
+        "echo-message",
+        "message-tags",
+        "labeled-response batch",
+        "server-time",
+        "away-notify extended-join",
+        "userhost-in-names multi-prefix",
+        "standard-replies setname",
+        "account-tag account-notify invite-notify",
+    ];
+    let wanted = CAPS.iter().enumerate();
+    let wanted = wanted.filter(|(bit, _)| caps.unwrap_or_default() >> bit & 1 != 0);
+    let wanted: Vec<_> = wanted.map(|(_, caps)| *caps).collect();
+    let caps = wanted.join(" ");
+    format!("CAP REQ :{caps}\r\nNICK a\r\nUSER a 0 * :A\r\nCAP END\r\nJOIN #a\r\n")
+}
+
+/// What comes of bytes of a client of IRC is the same however they are cut: what it is answered and told, and what
+/// others hear of it.
+pub fn irc_decode(data: &[u8]) {
+    let (head, data) = data.split_at(data.len().min(1));
+    let caps = head.first().copied();
+    let (count, data) = data.split_at(data.len().min(1));
+    let count = usize::from(count.first().copied().unwrap_or_default() % 16);
+    let (cuts, bytes) = data.split_at(data.len().min(count));
+    let due = heard(caps, &[bytes]);
+    if !cuts.is_empty() {
+        let (mut pieces, mut rest) = (Vec::new(), bytes);
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, after) = rest.split_at((usize::from(*cut % 80) + 1).min(rest.len()));
+            pieces.push(piece);
+            rest = after;
+        }
+        assert_eq!(heard(caps, &pieces), due);
+    }
+    if bytes.len() <= 128 {
+        let pieces: Vec<_> = bytes.chunks(1).collect();
+        assert_eq!(heard(caps, &pieces), due);
+    }
+}
+
+/// What is heard by a client of IRC that sends `pieces`, by another one, and by one of `line`, who are in its room.
+fn heard(caps: Option<u8>, pieces: &[&[u8]]) -> [String; 3] {
+    let rt = VirtualRuntime::new(1);
+    let net = MemoryNet::on(&rt, 1);
+    let clock = rt.clone();
+    let hub = crate::unthrottled().clock(move || clock.now()).build();
+    let server = Server::new(hub)
+        .listen(net.listen("line"), Line::default())
+        .listen(net.listen("irc"), irc());
+    let mut heard = [const { Vec::new() }; 3];
+    let talk = async {
+        let mut all = ["irc", "irc", "line"].map(|wire| net.connect(wire));
+        let [one, two, three] = &mut all;
+        let hello = hello(caps);
+        let first = "register,c\njoin,#a\n";
+        let third = hello.replace(" a", " b");
+        for (io, bytes) in [(three, first), (two, &third), (one, &hello)] {
+            io.write_all(bytes.as_bytes()).await.expect("a server");
+            rt.settle().await;
+        }
+        hear(&mut all, &mut heard);
+        for piece in pieces {
+            let mut rest = *piece;
+            // There is room as soon as what was sent is read, unless all is over.
+            while let Some(Ok(count @ 1..)) = all[0].write(rest).now_or_never() {
+                rest = &rest[count..];
+                rt.settle().await;
+                hear(&mut all, &mut heard);
+            }
+        }
+    };
+    rt.block_on(server.run_until(talk, rt.clone()))
+        .expect("a listener");
+    let heard = heard.map(|heard| String::from_utf8(heard).expect("text"));
+    for heard in &heard[..2] {
+        heard.split_inclusive('\n').for_each(is_irc);
+    }
+    heard
+}
+
+/// Takes what is there to be read.
+fn hear(all: &mut [MemoryStream], heard: &mut [Vec<u8>]) {
+    let mut buf = [0; 4096];
+    for (io, heard) in all.iter_mut().zip(heard) {
+        while let Some(Ok(count @ 1..)) = io.read(&mut buf).now_or_never() {
+            heard.extend_from_slice(&buf[..count]);
         }
     }
 }
@@ -202,5 +359,15 @@ mod tests {
     #[test]
     fn connection() {
         super::replay("connection", 5, super::connection);
+    }
+
+    #[test]
+    fn irc_session() {
+        super::replay("irc_session", 5, super::irc_session);
+    }
+
+    #[test]
+    fn irc_decode() {
+        super::replay("irc_decode", 5, super::irc_decode);
     }
 }

@@ -27,7 +27,11 @@ pub use peer::Peer;
 pub use runtime::{VirtualRuntime, VirtualSleep};
 
 /// The beginning of a hub that takes whatever comes, as fast as it comes: what a test asks for is not what a
-/// person types.
+/// person types. It is always the same day there, so that a run can be repeated to the letter.
 pub fn unthrottled() -> chinwag_core::HubBuilder {
-    chinwag_core::Hub::builder().rates(chinwag_core::Rates::unlimited())
+    let day =
+        std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(50 * 365 * 24 * 3600);
+    chinwag_core::Hub::builder()
+        .rates(chinwag_core::Rates::unlimited())
+        .calendar(move || day)
 }

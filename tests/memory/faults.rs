@@ -156,6 +156,8 @@ fn a_reader_that_never_reads_is_cut_at_its_bound_and_nobody_else_is() {
             }
         }
         assert!(refused);
+        // Its name is free when its own task has seen why.
+        chat.rt.settle().await;
         talker.ask("list,friends", "talker,healthy").await;
         // What it may still read is whole messages, and then why it was cut.
         let heard = stuck.rest().await;

@@ -92,7 +92,7 @@ fn mistakes_are_told_and_cost_nothing() {
         ada.ask("register", "error,bad-name,*").await;
         ada.ask("register,", "error,bad-name,*").await;
         ada.ask("register,a b", "error,bad-name,*").await;
-        ada.ask("register,_a", "error,bad-name,*").await;
+        ada.ask("register,-a", "error,bad-name,*").await;
         ada.ask(&format!("register,{}", "x".repeat(33)), "error,bad-name,*")
             .await;
         ada.ask("register,ada,secret", "ack").await;

@@ -37,10 +37,13 @@ fn heard(user: &mut LocalUser) -> Vec<String> {
             Some(Event::Direct {
                 from: Some(from),
                 text,
+                ..
             }) => format!("{from} says {text}"),
-            Some(Event::Direct { from: None, text }) => format!("* says {text}"),
+            Some(Event::Direct {
+                from: None, text, ..
+            }) => format!("* says {text}"),
             Some(Event::Error { code, .. }) => format!("error,{code}"),
-            Some(Event::Quit { name, reason }) => format!("{name} quit {reason}"),
+            Some(Event::Quit { name, reason, .. }) => format!("{name} quit {reason}"),
             Some(Event::Renamed { old, new }) => format!("{old} is now {new}"),
             Some(Event::Joined { room, name }) => format!("{room} {name} joined"),
             Some(Event::Said { room, text, .. }) => format!("{room} says {text}"),

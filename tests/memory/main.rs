@@ -9,6 +9,7 @@
 
 use chinwag::{Hub, HubBuilder};
 
+mod beyond;
 mod cancellation;
 mod chat;
 mod faults;
@@ -19,6 +20,7 @@ mod presence;
 mod rates;
 mod rooms;
 mod seed;
+mod settings;
 mod shutdown;
 mod slow;
 mod wakers;

@@ -56,7 +56,7 @@ impl Watcher {
                     assert!(is_news, "{name} joined {room} twice");
                     "joined"
                 }
-                Event::Left { room, name } => {
+                Event::Left { room, name, .. } => {
                     let was_there = self.room(room.as_str()).remove(name.as_str());
                     assert!(was_there, "{name} left {room} without being there");
                     "left"

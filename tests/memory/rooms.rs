@@ -210,8 +210,10 @@ fn moderation() {
         ada.hears("ack").await;
         bob.ask("join,#a", "error,banned,*").await;
         ada.ask("unban,#a,cleo", "ack").await;
-        ada.ask("unban,#a,bob", "ack").await;
-        ada.ask("ban,#a,eve", "ack").await;
+        ada.ask("unban,#a,bob", "#a ada unbans bob").await;
+        ada.hears("ack").await;
+        ada.ask("ban,#a,eve", "#a ada bans eve").await;
+        ada.hears("ack").await;
         bob.ask("join,#a", "ack").await;
         ada.hears("#a bob joined").await;
         bob.ask("register,EVE", "error,banned,*").await;
@@ -374,7 +376,8 @@ fn bounds_are_told() {
             "error,full,the room has 2 members and takes no more",
         )
         .await;
-        ada.ask("ban,#b,x", "ack").await;
+        ada.ask("ban,#b,x", "#b ada bans x").await;
+        ada.hears("ack").await;
         ada.ask("ban,#b,X", "ack").await;
         ada.ask("ban,#b,y", "error,full,*").await;
         ada.ask("leave,#b", "ack").await;

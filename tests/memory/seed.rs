@@ -1,5 +1,8 @@
 //! The original protocol from outside.
 
+use chinwag::{Runtime, Server, wire::Seed};
+use chinwag_testkit::Peer;
+
 use crate::chat::{Chat, MemoryPeer};
 
 /// Sends one command, and lets the server read it before the next.
@@ -34,6 +37,44 @@ fn byte_for_byte() {
     });
 }
 
+/// Who has no words for joining a room is in one, and everything in it has one order for all.
+#[test]
+fn clients_are_in_a_room_if_the_server_says_so() {
+    Chat::run(crate::unthrottled, async |chat| {
+        let wire = Seed::default().in_room("#Lobby".parse().unwrap());
+        let server = Server::new(chat.hub.clone()).listen(chat.net.listen("old"), wire);
+        let serving = server.run_until(std::future::pending::<()>(), chat.rt.clone());
+        let (serving, end) = futures::future::abortable(serving);
+        chat.rt.spawn(async move { drop(serving.await) }).unwrap();
+        chat.rt.settle().await;
+        let mut ada = chat.user("ada").await;
+        ada.ask("join,#lobby", "ack").await;
+        let mut old = Peer::new(chat.net.connect("old"));
+        ask(
+            &chat,
+            &mut old,
+            "register,ada",
+            "error,name-taken,somebody else has that name",
+        )
+        .await;
+        ask(&chat, &mut old, "register,old", "ack").await;
+        ada.hears("#lobby old joined").await;
+        ada.ask("say,#lobby,welcome", "#lobby ada says welcome")
+            .await;
+        assert_eq!(old.bytes(23).await, b"#lobby ada says welcome");
+        ask(&chat, &mut old, "chat,#LOBBY", "#lobby old says hi").await;
+        ada.hears("#lobby old says hi").await;
+        ask(&chat, &mut old, "register,older", "ack").await;
+        ada.hears("old is now older").await;
+        send(&chat, &mut old, "chat,ada").await;
+        ada.hears("older says hi").await;
+        drop(old);
+        ada.hears("older quit closed").await;
+        end.abort();
+        chat.rt.settle().await;
+    });
+}
+
 #[test]
 fn only_register_is_answered_with_an_error() {
     Chat::run(crate::unthrottled, async |chat| {
@@ -49,7 +90,8 @@ fn only_register_is_answered_with_an_error() {
         ask(&chat, &mut ada, "register,ada", "ack").await;
         send(&chat, &mut ada, "chat,nobody").await;
         // Two commands in one segment are one bad command.
-        let bad_name = "error,bad-name,a name has only letters, digits, '_', '-' and '.'";
+        let bad_name =
+            "error,bad-name,a name has only letters, digits, and marks such as '_', '-' and '.'";
         ask(&chat, &mut ada, "register,bobchat,ada", bad_name).await;
         ask(&chat, &mut ada, "list,friends", "Taken,ada").await;
     });

@@ -11,16 +11,16 @@ use std::{
 };
 
 use chinwag::{
-    Answer, Command, Denied, Event, Hub, Limits, Policy, RoomName, Runtime, Server, UserName,
-    Verdict, async_trait,
+    Answer, Command, Denied, Event, Hub, Limits, Policy, Rate, Rates, RoomName, Runtime, Server,
+    UserName, Verdict, async_trait,
     wire::{Form, Hearing, Line, Reading, Wire, WireError},
 };
 use chinwag_testkit::{Link, MemoryNet, Peer, VirtualRuntime};
 
 use crate::chat::MemoryPeer;
 
-/// `line`, with `;` between requests on one line, `echo` that it answers itself, and `form` that says how one is told
-/// what others are told: `0` to `9`, `alone` or `not`.
+/// `line`, with `;` between requests on one line, `free` before those that cost nothing, `echo` that it answers itself,
+/// and `form` that says how one is told what others are told: `0` to `9`, `alone` or `not`.
 #[derive(Debug, Clone)]
 struct Several {
     hearing: Hearing,
@@ -56,6 +56,13 @@ impl Wire for Several {
                 form => Hearing::Shared(Form(form[0] - b'0')),
             };
             return Ok(None);
+        }
+        let (part, is_free) = match part.strip_prefix(b"free ") {
+            Some(part) => (part, true),
+            None => (part, false),
+        };
+        if is_free {
+            reading.for_free();
         }
         Line::default().decode(part, reading)
     }
@@ -221,6 +228,87 @@ fn whoever_is_held_back_in_the_middle_of_a_line_says_nothing_twice() {
             }
             ada.hears("pong").await;
         }
+    });
+}
+
+/// A line that goes on after a wait has come once.
+#[test]
+fn the_bytes_of_a_line_are_charged_for_once_however_often_it_waits() {
+    for seed in 0..8 {
+        let rt = VirtualRuntime::new(seed);
+        let rates = Rates::builder().bytes(Rate::per_second(1).with_burst(1000));
+        let hub = Hub::builder()
+            .rates(rates.build().unwrap())
+            .policy(Slowly(rt.clone()))
+            .build();
+        let net = serve(hub, &rt, &Arc::default());
+        rt.block_on(async {
+            rt.settle().await;
+            let mut ada = user(&net, "ada").await;
+            ada.ask("join,#a", "ack").await;
+            let text = "x".repeat(50);
+            let line = vec![format!("say,#a,{text}"); 10].join(";");
+            ada.say(&line).await;
+            for _ in 0..10 {
+                ada.hears(&format!("0 #a ada says {text}")).await;
+            }
+        });
+    }
+}
+
+/// Nobody gets a request for nothing by having waited with one that costs nothing.
+#[test]
+fn what_costs_nothing_pays_for_nothing_else() {
+    let hub = || {
+        let limits = Limits::builder().mailbox_bytes(4096).build().unwrap();
+        let messages = Rate::per_second(1).with_burst(10);
+        let rates = Rates::builder().messages(messages).bytes(None).build();
+        Hub::builder().limits(limits).rates(rates.unwrap()).build()
+    };
+    run(hub, async |rt, net, _| {
+        let mut ada = user(&net, "ada").await;
+        let narrow = Link {
+            capacity: 1024,
+            ..Link::default()
+        };
+        let mut bob = Peer::new(net.try_connect("several", narrow).unwrap());
+        bob.ask("register,bob", "ack").await;
+        let text = "x".repeat(1800);
+        let line = format!("free chat,bob,{text}\n");
+        for _ in 0..30 {
+            ada.send(&line).await;
+        }
+        for _ in 0..30 {
+            bob.hears(&format!("ada says {text}")).await;
+            rt.settle().await;
+        }
+        // All that it has spent is paid back.
+        rt.sleep(Duration::from_secs(60)).await;
+        for _ in 0..10 {
+            ada.ask("ping", "pong").await;
+        }
+        ada.ask("ping", "error,rate-limited,*").await;
+    });
+}
+
+/// To read a part takes time, also if it asks for nothing.
+#[test]
+fn a_line_of_many_parts_that_ask_for_nothing_is_not_free() {
+    let hub = || {
+        let messages = Rate::per_second(1).with_burst(10);
+        let rates = Rates::builder().messages(messages).bytes(None).build();
+        Hub::builder().rates(rates.unwrap()).build()
+    };
+    run(hub, async |rt, net, _| {
+        let mut ada = user(&net, "ada").await;
+        rt.sleep(Duration::from_secs(60)).await;
+        ada.say(&";".repeat(64)).await;
+        for _ in 0..9 {
+            ada.ask("ping", "pong").await;
+        }
+        rt.sleep(Duration::from_secs(60)).await;
+        ada.say(&";".repeat(640)).await;
+        ada.ask("ping", "error,rate-limited,*").await;
     });
 }
 

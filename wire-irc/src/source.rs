@@ -23,6 +23,7 @@ impl<'a> Source<'a> {
     }
 
     /// Reads a source as it is in a message, without its colon.
+    #[cfg(test)]
     pub(crate) fn split(text: &'a str) -> Self {
         let (rest, host) = text.rsplit_once('@').unwrap_or((text, ""));
         let (nick, user) = rest.split_once('!').unwrap_or((rest, ""));

@@ -4,7 +4,9 @@
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::HashSet};
+#[cfg(test)]
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 use memchr::memchr;
 
@@ -29,6 +31,16 @@ impl<'a> Tags<'a> {
     /// The tags in `data`, which must hold no space, NUL, CR or LF.
     pub(crate) fn new(data: &'a str) -> Self {
         Self(data)
+    }
+
+    /// The same as text.
+    pub(crate) fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// Whether there is a tag that is meant for other clients.
+    pub(crate) fn has_client_only(self) -> bool {
+        self.iter().any(Tag::is_client_only)
     }
 
     /// All tags in their order, those that come twice included.
@@ -75,12 +87,14 @@ impl<'a> Tag<'a> {
     }
 
     /// Its value, unescaped.
+    #[cfg(test)]
     pub(crate) fn value(self) -> Cow<'a, str> {
         unescape(self.raw)
     }
 }
 
 /// The value that `raw` stands for. Nothing is wrong: a backslash that escapes nothing is left out.
+#[cfg(test)]
 pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
     if memchr(b'\\', raw.as_bytes()).is_none() {
         return Cow::Borrowed(raw);

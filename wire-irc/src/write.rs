@@ -14,6 +14,9 @@ use crate::{
     tags::TagWriter,
 };
 
+/// What stands for the rest of a text.
+const ELLIPSIS: &str = "…";
+
 /// A line that is being appended to a buffer.
 ///
 /// Whatever texts it is given, it becomes one line: at most [`MAX_LINE`](crate::message::MAX_LINE) bytes behind its
@@ -137,6 +140,20 @@ impl<'o> Line<'o> {
         self.end();
     }
 
+    /// Adds the last param, which may be any text, and ends the line. Of a text for which there is no room as much is
+    /// there as there is room for, with `…` behind it, so that nobody takes it for the whole.
+    pub(crate) fn abridged(self, text: &str) {
+        let used = self.out.len() - self.body + " :".len();
+        let room = MAX_TEXT.saturating_sub(used);
+        if text.len() <= room {
+            return self.trailing(text);
+        }
+        let room = room.saturating_sub(ELLIPSIS.len());
+        push_trailing(self.out, &text[..floor(text, room)]);
+        self.out.extend_from_slice(ELLIPSIS.as_bytes());
+        self.end();
+    }
+
     /// Makes the last param a list, as long as it may be: the line is repeated as often as it takes. Between two
     /// tokens is `separator`, which is no character that a token may have.
     pub(crate) fn list(self, separator: char) -> List<'o> {
@@ -175,6 +192,17 @@ pub(crate) fn line_len(
     let params: usize = params.iter().map(|param| " ".len() + param.len()).sum();
     let trailing = trailing.map_or(0, |text| " :".len() + text.len());
     ": \r\n".len() + source.len() + command.len() + params + trailing
+}
+
+/// The last boundary between two characters of `text` that is not behind `at`.
+pub(crate) fn floor(text: &str, mut at: usize) -> usize {
+    if at >= text.len() {
+        return text.len();
+    }
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Whether `text` can be a param that is not the last, or the last without a colon.

@@ -2,8 +2,18 @@
 //!
 //! Whichever member is first to hear a message has it taken apart and checked, and it is added to the journal.
 //! What the others hear must be the same bytes in the same order, which is compared many messages at a time.
+//!
+//! Where a sender does not hear itself, what it hears does not tell where its own messages belong. It adds nothing to
+//! the journal then: what it hears before anybody else waits until it is there.
 
-use super::{error::shown, histogram::Histogram, payload::Payload, speech::Heard};
+use std::collections::VecDeque;
+
+use super::{
+    error::shown,
+    histogram::Histogram,
+    payload::Payload,
+    speech::{Heard, Receivers},
+};
 
 /// More messages than this that some member lacks are a failure: it would get them in minutes.
 const MOST_BEHIND: u64 = 1 << 20;
@@ -34,12 +44,15 @@ pub(crate) struct Journal {
     newest: u64,
     /// For each member the number of the message that it hears next.
     members: Vec<u64>,
+    /// For each sender that does not hear itself the messages that it alone has heard, by sender and sequence. If
+    /// there are any, it has heard all of the journal.
+    ahead: Vec<VecDeque<(u32, u32)>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     sender: u32,
-    /// How many members have not heard it.
+    /// How many members have not heard it and are to.
     lacking: u32,
     time: u64,
 }
@@ -56,8 +69,13 @@ pub(crate) struct Taken {
 
 impl Journal {
     /// Of so many members, of which the first ones are the senders.
-    pub(crate) fn new(members: usize, heard: Vec<Heard>) -> Self {
+    pub(crate) fn new(members: usize, heard: Vec<Heard>, receivers: Receivers) -> Self {
+        let ahead = match receivers {
+            Receivers::All => Vec::new(),
+            Receivers::Others => vec![VecDeque::new(); heard.len()],
+        };
         Self {
+            ahead,
             frame: heard.first().map_or(0, Heard::len),
             next: vec![0; heard.len()],
             complete: vec![0; heard.len()],
@@ -86,6 +104,14 @@ impl Journal {
                 return Ok(taken);
             }
             let known = self.newest - self.members[member];
+            if known == 0 && member < self.ahead.len() {
+                match self.hear_ahead(member, rest, now, times)? {
+                    true => taken.messages += 1,
+                    false => return Ok(taken),
+                }
+                taken.bytes += self.frame;
+                continue;
+            }
             let count = match known {
                 0 if !self.add(rest)? => return Ok(taken),
                 0 => 1,
@@ -103,20 +129,47 @@ impl Journal {
         }
     }
 
-    /// Adds what nobody has heard before. Says no if it is no message at all.
+    /// Adds what nobody has heard before, but perhaps senders who do not hear themselves. Says no if it is no message
+    /// at all.
     fn add(&mut self, rest: &[u8]) -> Result<bool, String> {
+        let Some(payload) = self.read(rest)? else {
+            return Ok(false);
+        };
+        let next = &mut self.next[payload.sender as usize];
+        if payload.sequence != *next {
+            let sender = payload.sender as usize;
+            return Err(wrong_sequence(sender, *next, payload.sequence));
+        }
+        *next += 1;
+        let frame = &rest[..self.frame];
+        self.push(
+            frame.len(),
+            Entry {
+                sender: payload.sender,
+                lacking: self.members.len() as u32,
+                time: payload.time,
+            },
+        )?;
+        let place = self.place(self.newest - 1);
+        self.bytes[place * self.frame..][..self.frame].copy_from_slice(frame);
+        (0..self.ahead.len()).try_for_each(|member| self.settle(member, payload))?;
+        Ok(true)
+    }
+
+    /// Takes a message apart. Nothing, if it is none.
+    fn read(&self, rest: &[u8]) -> Result<Option<Payload>, String> {
         let frame = &rest[..self.frame];
         let Some(first) = self.heard.first() else {
-            return Ok(false);
+            return Ok(None);
         };
         let Some(payload) = Payload::read(&frame[first.payload()]) else {
             return match self.is_message(rest) {
                 true => Err(format!("the message is damaged: {}", shown(frame))),
-                false => Ok(false),
+                false => Ok(None),
             };
         };
         let sender = payload.sender as usize;
-        let (Some(heard), Some(next)) = (self.heard.get(sender), self.next.get_mut(sender)) else {
+        let Some(heard) = self.heard.get(sender) else {
             return Err(format!(
                 "a message of nobody who speaks here: {}",
                 shown(frame)
@@ -128,21 +181,77 @@ impl Journal {
                 shown(frame)
             ));
         }
-        if payload.sequence != *next {
-            return Err(wrong_sequence(sender, *next, payload.sequence));
+        Ok(Some(payload))
+    }
+
+    /// A sender that does not hear itself hears something before it is in the journal. Says no if it is no message.
+    fn hear_ahead(
+        &mut self,
+        member: usize,
+        rest: &[u8],
+        now: u64,
+        times: &mut Times,
+    ) -> Result<bool, String> {
+        let Some(payload) = self.read(rest)? else {
+            return Ok(false);
+        };
+        let sender = payload.sender as usize;
+        if sender == member {
+            let frame = shown(&rest[..self.frame]);
+            return Err(format!("it hears itself: {frame}"));
         }
-        *next += 1;
-        self.push(
-            frame.len(),
-            Entry {
-                sender: payload.sender,
-                lacking: self.members.len() as u32,
-                time: payload.time,
-            },
-        )?;
-        let place = self.place(self.newest - 1);
-        self.bytes[place * self.frame..][..self.frame].copy_from_slice(frame);
+        let ahead = &mut self.ahead[member];
+        let its = ahead.iter().filter(|(other, _)| *other == payload.sender);
+        let due = self.next[sender] + its.count() as u32;
+        if payload.sequence != due {
+            return Err(wrong_sequence(sender, due, payload.sequence));
+        }
+        ahead.push_back((payload.sender, payload.sequence));
+        times.each.record(now.saturating_sub(payload.time));
         Ok(true)
+    }
+
+    /// The newest message is in the journal: what that is to a sender which does not hear itself.
+    fn settle(&mut self, member: usize, payload: Payload) -> Result<(), String> {
+        let number = self.newest - 1;
+        let place = self.place(number);
+        let is_own = payload.sender as usize == member;
+        if is_own {
+            self.entries[place].lacking -= 1;
+        }
+        if self.members[member] != number {
+            return Ok(());
+        }
+        let heard = (payload.sender, payload.sequence);
+        match self.ahead[member].front() {
+            _ if is_own => {}
+            None => return Ok(()),
+            Some(first) if *first == heard => {
+                self.ahead[member].pop_front();
+                self.entries[place].lacking -= 1;
+            }
+            Some((sender, sequence)) => {
+                return Err(format!(
+                    "member {member} heard message {sequence} of sender {sender} before message {} of sender {}, \
+                     which is out of order",
+                    payload.sequence, payload.sender
+                ));
+            }
+        }
+        self.members[member] += 1;
+        Ok(())
+    }
+
+    /// How many of the next messages of a member, at most `most`, come before one that it does not hear.
+    fn of_others(&self, member: usize, most: u64) -> u64 {
+        let next = self.members[member];
+        let own = (next..next + most).find(|&number| self.is_unheard(member, number));
+        own.map_or(most, |own| own - next)
+    }
+
+    /// Whether that message of the journal is one that a member does not hear, because it is its own.
+    fn is_unheard(&self, member: usize, number: u64) -> bool {
+        member < self.ahead.len() && self.entries[self.place(number)].sender as usize == member
     }
 
     fn push(&mut self, frame: usize, entry: Entry) -> Result<(), String> {
@@ -172,6 +281,10 @@ impl Journal {
 
     /// How many of the next messages of a member, at most `most`, are those of the journal.
     fn same(&self, member: usize, rest: &[u8], most: u64) -> u64 {
+        let most = match member < self.ahead.len() {
+            true => self.of_others(member, most),
+            false => most,
+        };
         let mut next = self.members[member];
         let end = next + most;
         let mut at = 0;
@@ -194,7 +307,7 @@ impl Journal {
     /// A member has heard its next messages. Returns how many of them all have heard now.
     fn heard_by(&mut self, member: usize, count: u64, now: u64, times: &mut Times) -> u64 {
         let next = self.members[member];
-        let before = self.oldest;
+        let mut complete = 0;
         for number in next..next + count {
             let place = self.place(number);
             let entry = &mut self.entries[place];
@@ -204,12 +317,19 @@ impl Journal {
             if entry.lacking == 0 {
                 times.last.record(took);
                 self.complete[entry.sender as usize] += 1;
-                // All hear them in one order, so none before it is lacking either.
-                self.oldest = number + 1;
+                complete += 1;
             }
         }
-        self.members[member] += count;
-        self.oldest - before
+        let mut next = next + count;
+        while next < self.newest && self.is_unheard(member, next) {
+            next += 1;
+        }
+        self.members[member] = next;
+        // A sender that does not hear itself may lack one that is older than what all have heard.
+        while self.oldest < self.newest && self.entries[self.place(self.oldest)].lacking == 0 {
+            self.oldest += 1;
+        }
+        complete
     }
 
     fn place(&self, number: u64) -> usize {

@@ -8,6 +8,7 @@
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod histogram;
+pub(crate) mod irc;
 pub(crate) mod journal;
 pub(crate) mod net;
 pub(crate) mod payload;

@@ -26,6 +26,10 @@ const READ: usize = 1 << 20;
 /// How many sockets are looked at in a turn. More would delay what is sent at its end.
 const EVENTS: usize = 256;
 
+/// How many users are at it at once while they come. It is bounded so that neither the server's queue of connections
+/// nor what waits for a reader, with the news of so many others, overflows.
+const AT_ONCE: usize = 200;
+
 /// Which connection.
 pub(crate) type Id = usize;
 
@@ -77,6 +81,8 @@ pub(crate) struct Conns {
 /// The loop and its memory.
 pub(crate) struct Net {
     pub(crate) conns: Conns,
+    /// How many may come at once.
+    pub(crate) at_once: usize,
     events: Vec<epoll::Event>,
     buffer: Vec<u8>,
 }
@@ -104,6 +110,7 @@ impl Net {
                 server,
                 clock,
             },
+            at_once: AT_ONCE,
             events: Vec::with_capacity(EVENTS),
             buffer: vec![0; READ],
         })

@@ -6,8 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 20_000;
 
-/// Addresses of the loopback network and their ports, one after the other: 4 million connections until one comes
+/// Addresses of the loopback network and their ports, one after the other: 3 million connections until one comes
 /// again, so that none is still waiting for the last one of its kind to be forgotten.
+///
+/// All addresses are written in one length, so that all frames that name them have one.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     taken: u32,
@@ -18,8 +20,26 @@ impl Sources {
     pub(crate) fn take(&mut self) -> SocketAddr {
         let taken = self.taken;
         self.taken = taken.wrapping_add(1);
-        let host = (taken / u32::from(PORTS) % 200) as u8;
+        let host = (taken / u32::from(PORTS) % 150) as u8;
         let port = FIRST_PORT + (taken % u32::from(PORTS)) as u16;
-        SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2 + host), port))
+        SocketAddr::V4(SocketAddrV4::new(
+            Ipv4Addr::new(127, 0, 0, 100 + host),
+            port,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_have_one_length() {
+        let mut sources = Sources::default();
+        for host in 0..=150 {
+            sources.taken = host * u32::from(PORTS);
+            let address = sources.take().ip().to_string();
+            assert_eq!(address.len(), "127.0.0.100".len(), "{address}");
+        }
     }
 }

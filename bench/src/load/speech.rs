@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::payload::Payload;
+use super::{irc, payload::Payload};
 use crate::peer::Dialect;
 
 /// How a user is called. All names are of one length, so that all frames are.
@@ -18,7 +18,34 @@ pub(crate) fn room(number: usize) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) request: Vec<u8>,
-    pub(crate) reply: Vec<u8>,
+    pub(crate) reply: Reply,
+}
+
+/// What answers a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A line of IRC with one of these numerics; the words in it are the server's own.
+    Numeric(&'static [&'static [u8]]),
+    /// What this user has said to itself, in IRC.
+    Own(String),
+}
+
+impl Reply {
+    /// Whether this is it, with its end.
+    pub(crate) fn is(&self, said: &[u8]) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes == said,
+            Self::Numeric(numerics) => irc::is_numeric(said, numerics),
+            Self::Own(name) => irc::is_own(said, name),
+        }
+    }
+
+    /// Whether it may be that of which this is the beginning. Of lines none is a beginning.
+    pub(crate) fn may_begin(&self, said: &[u8]) -> bool {
+        matches!(self, Self::Bytes(bytes) if bytes.starts_with(said))
+    }
 }
 
 /// A connection gets a name, by which it can be spoken to.
@@ -28,6 +55,11 @@ pub(crate) fn register(dialect: Dialect, name: &str) -> Step {
         Dialect::Seed => step(format!("register,{name}"), "ack"),
         // Whoever listens where nobody else does can be spoken to.
         Dialect::Redis => join(dialect, name),
+        // The end of the message of the day, or that there is none, is the last that a server says by itself.
+        Dialect::Irc => numeric(
+            format!("NICK {name}\r\nUSER {name} 0 * :{name}\r\n"),
+            &[b"376", b"422"],
+        ),
     }
 }
 
@@ -41,6 +73,16 @@ pub(crate) fn join(dialect: Dialect, room: &str) -> Step {
                 room.len()
             ),
         ),
+        // The end of the list of names, which comes last.
+        Dialect::Irc => numeric(format!("JOIN {room}\r\n"), &[b"366"]),
+    }
+}
+
+/// In [`Dialect::Irc`]: what a user says to itself comes back as others hear it.
+pub(crate) fn to_oneself(name: &str) -> Step {
+    Step {
+        request: format!("PRIVMSG {name} :who am I\r\n").into_bytes(),
+        reply: Reply::Own(name.to_owned()),
     }
 }
 
@@ -52,13 +94,37 @@ pub(crate) fn to(name: &str) -> Step {
 fn step(request: String, reply: &str) -> Step {
     Step {
         request: request.into_bytes(),
-        reply: reply.as_bytes().to_vec(),
+        reply: Reply::Bytes(reply.as_bytes().to_vec()),
+    }
+}
+
+fn numeric(request: String, numerics: &'static [&'static [u8]]) -> Step {
+    Step {
+        request: request.into_bytes(),
+        reply: Reply::Numeric(numerics),
     }
 }
 
 /// Whether who speaks needs a connection for it beside the one that it listens on.
 pub(crate) fn speaks_elsewhere(dialect: Dialect) -> bool {
     dialect == Dialect::Redis
+}
+
+/// Whether who speaks in a room is among those who hear it there.
+pub(crate) fn receivers(dialect: Dialect) -> Receivers {
+    match dialect {
+        Dialect::Irc => Receivers::Others,
+        _ => Receivers::All,
+    }
+}
+
+/// Who hears what is said in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receivers {
+    /// All members.
+    All,
+    /// All but who said it.
+    Others,
 }
 
 /// How messages to one target look, on their way to the server.
@@ -77,6 +143,7 @@ impl Spoken {
             Dialect::Line => (format!("chat,{target},"), b"\n"),
             Dialect::Relay => (String::new(), b"\n"),
             Dialect::Seed => (format!("chat,{target}"), b""),
+            Dialect::Irc => (format!("PRIVMSG {target} :"), b"\r\n"),
             Dialect::Redis => (
                 format!(
                     "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{target}\r\n${bytes}\r\n",
@@ -110,12 +177,14 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
+    /// The sender as receivers see it: a name, or in IRC `NICK!LOGIN@HOST`.
     pub(crate) fn new(dialect: Dialect, sender: &str, target: &str, bytes: usize) -> Self {
         let (before, after): (_, &[u8]) = match dialect {
             Dialect::Line if target.starts_with('#') => (format!("{target} {sender} says "), b"\n"),
             Dialect::Line => (format!("{sender} says "), b"\n"),
             Dialect::Relay => (String::new(), b"\n"),
             Dialect::Seed => (format!("{sender} says hi"), b""),
+            Dialect::Irc => (format!(":{sender} PRIVMSG {target} :"), b"\r\n"),
             Dialect::Redis => (
                 format!(
                     "*3\r\n$7\r\nmessage\r\n${}\r\n{target}\r\n${bytes}\r\n",
@@ -144,7 +213,8 @@ impl Heard {
     /// Whether something that is shorter than a frame may be the beginning of one.
     pub(crate) fn may_begin(&self, rest: &[u8]) -> bool {
         let known = rest.len().min(self.before.len());
-        rest[..known] == self.before[..known] && !(self.after == b"\n" && rest.contains(&b'\n'))
+        // Where a frame has a line end behind its payload, that is its last byte, which is not there yet.
+        rest[..known] == self.before[..known] && !rest[known..].contains(&b'\n')
     }
 
     /// Whether what is around the payload is right.
@@ -158,7 +228,15 @@ fn carried(dialect: Dialect, bytes: usize) -> Option<usize> {
 }
 
 /// Whether a line tells what became of somebody, rather than what somebody said.
-pub(crate) fn is_presence(line: &[u8]) -> bool {
+pub(crate) fn is_presence(dialect: Dialect, line: &[u8]) -> bool {
+    match dialect {
+        Dialect::Line | Dialect::Relay => is_news(line),
+        Dialect::Irc => irc::is_presence(line),
+        Dialect::Seed | Dialect::Redis => false,
+    }
+}
+
+fn is_news(line: &[u8]) -> bool {
     // A name has neither comma nor space: see "How to read what the server sends" in docs/protocol.md.
     let mut words = line.split(|&byte| byte == b' ');
     let first = words.next().unwrap_or_default();
@@ -182,7 +260,7 @@ mod tests {
             "u00003 quit slow",
             "u1 is now u2",
         ] {
-            assert!(is_presence(line.as_bytes()), "{line}");
+            assert!(is_presence(Dialect::Line, line.as_bytes()), "{line}");
         }
         for line in [
             "ack",
@@ -191,7 +269,7 @@ mod tests {
             "error,full,no more room",
             "missed,3,some",
         ] {
-            assert!(!is_presence(line.as_bytes()), "{line}");
+            assert!(!is_presence(Dialect::Line, line.as_bytes()), "{line}");
         }
     }
 
@@ -209,5 +287,28 @@ mod tests {
         assert_eq!(frame.len(), heard.len());
         assert!(heard.surrounds(&frame));
         assert_eq!(Payload::read(&frame[heard.payload()]), Some(payload));
+    }
+
+    #[test]
+    fn a_frame_of_irc_may_begin_with_any_part_of_it_and_no_other_line() {
+        let (source, room) = ("u00001!~u00001@127.0.0.100", "#r0000");
+        let heard = Heard::new(Dialect::Irc, source, room, 64);
+        let mut frame = format!(":{source} PRIVMSG {room} :").into_bytes();
+        let payload = Payload {
+            sender: 1,
+            sequence: 2,
+            time: 3,
+        };
+        payload.write(64, &mut frame);
+        frame.extend_from_slice(b"\r\n");
+        assert_eq!(frame.len(), heard.len());
+        assert!(heard.surrounds(&frame));
+        for end in 0..frame.len() {
+            assert!(heard.may_begin(&frame[..end]), "{end}");
+        }
+        let short = format!(":{source} PRIVMSG {room} :short\r\n");
+        assert!(!heard.may_begin(short.as_bytes()));
+        let left = format!(":{source} PART {room}\r\n");
+        assert!(!heard.may_begin(left.as_bytes()));
     }
 }

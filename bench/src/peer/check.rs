@@ -7,6 +7,11 @@ use std::{fmt, fs};
 
 use rustix::process::Pid;
 
+use crate::load::{
+    irc,
+    speech::{self, Step},
+};
+
 use super::{Dialect, Error, Peer, Running, Spent, cannot, ticks_per_second};
 
 /// What was seen of its accounts.
@@ -101,6 +106,7 @@ fn converse(peer: &Peer, running: &Running, prefix: &str) -> Result<(), String> 
             relay_pair(&mut ada, &mut bob, prefix)
         }),
         Dialect::Redis => redis(&mut ada, &mut bob, prefix),
+        Dialect::Irc => irc(&mut ada, &mut bob, prefix),
     };
     talk.map_err(|error| error.to_string())
 }
@@ -176,6 +182,51 @@ fn redis(ada: &mut Client, bob: &mut Client, prefix: &str) -> io::Result<()> {
     ))
 }
 
+/// What a server says around all this differs, and so does how it writes whom something comes from.
+fn irc(ada: &mut Client, bob: &mut Client, prefix: &str) -> io::Result<()> {
+    let (a, b, room) = (
+        format!("{prefix}ada"),
+        format!("{prefix}bob"),
+        format!("#{prefix}"),
+    );
+    for (client, name) in [(&mut *ada, &a), (&mut *bob, &b)] {
+        client.does(&speech::register(Dialect::Irc, name))?;
+    }
+    let from_ada = source(&ada.does(&speech::to_oneself(&a))?)?;
+    let from_bob = source(&bob.does(&speech::to_oneself(&b))?)?;
+    // Two at once, and half of a third.
+    ada.says(&format!(
+        "PRIVMSG {b} :one, two\r\nPRIVMSG {b} :three\r\nPRIVMSG {prefix}b"
+    ))?;
+    bob.hears(&format!(
+        ":{from_ada} PRIVMSG {b} :one, two\r\n:{from_ada} PRIVMSG {b} :three\r\n"
+    ))?;
+    ada.says("ob :four\r\n")?;
+    bob.hears(&format!(":{from_ada} PRIVMSG {b} :four\r\n"))?;
+    // Bob first, so that he is told who joins.
+    bob.does(&speech::join(Dialect::Irc, &room))?;
+    ada.does(&speech::join(Dialect::Irc, &room))?;
+    let joined = bob.line()?;
+    if !speech::is_presence(Dialect::Irc, joined.as_bytes()) {
+        return Err(io::Error::other(format!("{joined:?} is not that she came")));
+    }
+    ada.says(&format!(
+        "PRIVMSG {room} :five, six\r\nPRIVMSG {room} :seven\r\n"
+    ))?;
+    bob.hears(&format!(
+        ":{from_ada} PRIVMSG {room} :five, six\r\n:{from_ada} PRIVMSG {room} :seven\r\n"
+    ))?;
+    // Nothing of her own comes before it.
+    bob.says(&format!("PRIVMSG {room} :eight\r\n"))?;
+    ada.hears(&format!(":{from_bob} PRIVMSG {room} :eight\r\n"))
+}
+
+fn source(line: &str) -> io::Result<String> {
+    let source = irc::source(line.as_bytes());
+    let none = || io::Error::other(format!("{line:?} has no source"));
+    source.map(ToOwned::to_owned).ok_or_else(none)
+}
+
 #[derive(Debug)]
 struct Client {
     stream: TcpStream,
@@ -196,6 +247,34 @@ impl Client {
     fn asks(&mut self, text: &str, answer: &str) -> io::Result<()> {
         self.says(text)?;
         self.hears(answer)
+    }
+
+    /// Says what a step is, and waits for the line that answers it. What comes before it is read and dropped.
+    fn does(&mut self, step: &Step) -> io::Result<String> {
+        self.stream.write_all(&step.request)?;
+        loop {
+            let line = self.line()?;
+            if step.reply.is(line.as_bytes()) {
+                return Ok(line);
+            }
+            if irc::is_refusal(line.as_bytes()) {
+                return Err(io::Error::other(line));
+            }
+            if let Some(pong) = irc::pong(line.as_bytes()) {
+                self.stream.write_all(&pong)?;
+            }
+        }
+    }
+
+    /// The next line, with its end.
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte)?;
+            line.extend(byte);
+        }
+        Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
     /// Exactly this, and as yet nothing else.

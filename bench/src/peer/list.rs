@@ -11,8 +11,6 @@ use super::{Dialect, Found, Kind, Peer};
 /// What was built, which pins what the servers of this workspace are made of.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
-const NO_IRC: &str = "chinwag has no `irc` wire yet, so there is nothing to compare it with";
-
 /// All peers, the present ones and why the others are absent. Builds those that are part of this workspace.
 pub(crate) fn all() -> Vec<Found> {
     look(&Programs::build())
@@ -49,9 +47,9 @@ fn peers() -> Vec<Peer> {
         };
         peer(name, Dialect::Line, kind, what)
     };
+    let irc = |name, kind, what| peer(name, Dialect::Irc, kind, what);
     let own = |name, dialect, arguments, what| peer(name, dialect, Kind::Own { arguments }, what);
     let python = |name, script, what| peer(name, Dialect::Line, Kind::Python { script }, what);
-    let later = |name, what| peer(name, Dialect::Line, Kind::Later { why: NO_IRC }, what);
     vec![
         chinwagd("chinwagd-tokio", "tokio", "chinwag on tokio, one worker"),
         chinwagd("chinwagd-smol", "smol", "chinwag on smol, one worker"),
@@ -64,6 +62,14 @@ fn peers() -> Vec<Peer> {
             "chinwagd-threads",
             "threads",
             "chinwag on a thread a connection",
+        ),
+        irc(
+            "chinwagd-irc",
+            Kind::Chinwagd {
+                runtime: "tokio",
+                settings: UNLIMITED,
+            },
+            "chinwag on tokio, one worker, spoken to in IRC",
         ),
         own(
             "relay",
@@ -105,8 +111,8 @@ fn peers() -> Vec<Peer> {
             Kind::Redis,
             "redis-server, publish and subscribe, nothing is saved",
         ),
-        later("ngircd", "an IRC server in C"),
-        later("inspircd", "an IRC server in C++"),
+        irc("ngircd", Kind::Ngircd, "an IRC server in C"),
+        irc("inspircd", Kind::Inspircd, "an IRC server in C++"),
     ]
 }
 
@@ -117,21 +123,37 @@ impl Peer {
             Kind::Own { .. } => programs.find(self.name.trim_end_matches("-batched")),
             Kind::Python { .. } => Ok(PathBuf::from("python3")),
             Kind::Redis => Ok(PathBuf::from("redis-server")),
-            Kind::Later { why } => Err(why.to_owned()),
+            Kind::Ngircd | Kind::Inspircd => Ok(installed(self.name)),
+        }
+    }
+
+    /// Whether this chinwagd knows the wire: it checks where it is to listen before it tells its version.
+    fn has_wire(&self) -> Result<(), String> {
+        let scheme = self.dialect.scheme();
+        let output = Command::new(&self.program)
+            .args(["--listen", &format!("{scheme}://127.0.0.1:0"), "--version"])
+            .stdin(Stdio::null())
+            .output();
+        match output {
+            Ok(output) if output.status.success() => Ok(()),
+            _ => Err(format!("this chinwagd has no wire `{scheme}`")),
         }
     }
 
     fn version(&self) -> Result<String, String> {
         match self.kind {
-            Kind::Chinwagd {
-                runtime: "threads", ..
-            } => said(&self.program),
             Kind::Chinwagd { runtime, .. } => {
-                Ok(format!("{}, {}", said(&self.program)?, locked(runtime)))
+                let version = said(&self.program)?;
+                self.has_wire()?;
+                Ok(match runtime {
+                    "threads" => version,
+                    _ => format!("{version}, {}", locked(runtime)),
+                })
             }
             Kind::Own { .. } if self.dialect == Dialect::Relay => Ok(locked("rustix")),
             Kind::Own { .. } => Ok(locked("tokio")),
-            Kind::Python { .. } | Kind::Later { .. } => said(&self.program),
+            Kind::Python { .. } | Kind::Inspircd => said(&self.program),
+            Kind::Ngircd => Ok(ngircd(&said(&self.program)?)),
             Kind::Redis => {
                 let said = said(&self.program)?;
                 let version = said.split(' ').find_map(|word| word.strip_prefix("v="));
@@ -139,6 +161,21 @@ impl Peer {
             }
         }
     }
+}
+
+/// Where a server is that was installed. Debian keeps them where not everybody looks for programs.
+fn installed(name: &str) -> PathBuf {
+    let path = Path::new("/usr/sbin").join(name);
+    match path.is_file() {
+        true => path,
+        false => PathBuf::from(name),
+    }
+}
+
+/// What it says is its version and, behind a dash, how it was built.
+fn ngircd(said: &str) -> String {
+    let version = said.split('-').next().unwrap_or_default();
+    version.to_owned()
 }
 
 /// What a program says about its version.
@@ -191,14 +228,14 @@ mod tests {
         let mut names: Vec<_> = peers().iter().map(|peer| peer.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 13);
+        assert_eq!(names.len(), 14);
     }
 
     #[test]
     fn what_has_no_rooms_says_so() {
         for peer in peers() {
             let rooms = peer.can("room").is_ok();
-            let expected = !["asyncio", "threads", "ngircd", "inspircd"].contains(&peer.name);
+            let expected = !["asyncio", "threads"].contains(&peer.name);
             assert_eq!(rooms, expected, "{}", peer.name);
         }
     }

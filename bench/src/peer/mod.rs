@@ -17,6 +17,7 @@ mod account;
 mod build;
 mod check;
 mod command;
+mod irc;
 mod launch;
 mod list;
 mod plan;
@@ -33,6 +34,8 @@ pub(crate) enum Dialect {
     Seed,
     /// RESP2, and in it publish and subscribe.
     Redis,
+    /// IRC, as clients speak it.
+    Irc,
     /// A few lines to set up with, and then bytes that are forwarded as they are.
     Relay,
 }
@@ -44,6 +47,7 @@ impl Dialect {
             Self::Line => "line",
             Self::Seed => "seed",
             Self::Redis => "redis",
+            Self::Irc => "irc",
             Self::Relay => "relay",
         }
     }
@@ -76,9 +80,8 @@ enum Kind {
         script: &'static str,
     },
     Redis,
-    Later {
-        why: &'static str,
-    },
+    Ngircd,
+    Inspircd,
 }
 
 /// A peer, and its version or why it cannot be measured here.
@@ -95,9 +98,11 @@ impl Peer {
         match self.kind {
             Kind::Python { .. } if rooms => Err("it has direct messages only, no rooms"),
             Kind::Chinwagd { .. } if scenario == "churn" && self.dialect == Dialect::Line => Ok(()),
+            _ if scenario == "churn" && self.dialect == Dialect::Irc => {
+                Err("what becomes of others is checked in `line` only")
+            }
             _ if scenario == "churn" => Err("there is no news of others, and no leaving"),
             _ if rooms && self.dialect == Dialect::Seed => Err("`seed` has no words for rooms"),
-            Kind::Later { why } => Err(why),
             _ => Ok(()),
         }
     }
@@ -112,10 +117,19 @@ impl Peer {
         }
     }
 
+    /// How many connections wait for it at most until it accepts them, if that is few. Those beyond are dropped, and
+    /// come again after a second or more, many of them at once.
+    pub(super) fn backlog(&self) -> Option<usize> {
+        matches!(self.kind, Kind::Ngircd).then_some(10)
+    }
+
     /// In which dialects it can be spoken to; the first is its own.
     pub(crate) fn dialects(&self) -> Vec<Dialect> {
         match self.kind {
-            Kind::Chinwagd { .. } => vec![Dialect::Line, Dialect::Seed],
+            // To hold its cost against those of other servers of IRC it is a peer of its own.
+            Kind::Chinwagd { .. } if self.dialect != Dialect::Irc => {
+                vec![Dialect::Line, Dialect::Seed]
+            }
             _ => vec![self.dialect],
         }
     }

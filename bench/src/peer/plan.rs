@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::{env, io};
 
-use super::{Error, Kind, Peer, cannot};
+use super::{Error, Kind, Peer, cannot, irc};
 
 /// More connections, members and rooms than any scenario asks for. Rooms of one user keep their default, 50.
 const PLENTY: &str = "1000000";
@@ -61,11 +61,18 @@ impl Plan {
                 add(&["--protected-mode", "no"]);
                 ready = Ready::Says("Ready to accept connections", address);
             }
-            Kind::Later { why } => {
-                return Err(Error::Start {
-                    name: peer.name,
-                    why: why.to_owned(),
-                });
+            Kind::Ngircd => {
+                let address = free_address().map_err(cannot("find a free port for ngircd"))?;
+                let config = irc::ngircd(directory, address)?;
+                add(&["--nodaemon", "--config", &config.to_string_lossy()]);
+                ready = Ready::Says("Now listening on", address);
+            }
+            Kind::Inspircd => {
+                let address = free_address().map_err(cannot("find a free port for inspircd"))?;
+                let config = irc::inspircd(directory, address)?;
+                add(&["--nofork", "--nolog", "--nopid", "--runasroot"]);
+                add(&["--config", &config.to_string_lossy()]);
+                ready = Ready::Says("InspIRCd is now running as", address);
             }
         }
         Ok(Self { line, ready })

@@ -24,6 +24,8 @@ const GRACE: i64 = 2_000;
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) dialect: Dialect,
+    /// See [`Peer::backlog`].
+    pub(crate) backlog: Option<usize>,
     server: Server,
 }
 
@@ -47,10 +49,10 @@ impl Running {
             }
             let said = server.directory.read("stdout");
             if let Some(address) = server.ready.address(&said) {
-                let dialect = peer.dialect;
                 return Ok(Self {
                     address,
-                    dialect,
+                    dialect: peer.dialect,
+                    backlog: peer.backlog(),
                     server,
                 });
             }

@@ -8,11 +8,12 @@ use std::{
 use crate::record::{Figures, Line, Machine, Measured};
 
 /// In this order they stand in tables; others follow by name.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "chinwagd-tokio",
     "chinwagd-smol",
     "chinwagd-async-std",
     "chinwagd-threads",
+    "chinwagd-irc",
     "relay",
     "relay-batched",
     "tokio-drain",

@@ -149,7 +149,7 @@ impl Churn<'_> {
             life.next = None;
             return self.go_on(id, conns);
         }
-        if is_presence(&line[..line.len() - 1]) {
+        if is_presence(Dialect::Line, &line[..line.len() - 1]) {
             return Ok(());
         }
         let payload = match line.len() == self.heard.len() && self.heard.surrounds(line) {

@@ -5,16 +5,17 @@ use crate::{
     load::{
         error::{Failure, shown},
         histogram::Histogram,
+        irc,
         net::{Conns, Handler, Id, Net, Reader},
         sources::Sources,
-        speech,
+        speech::{self, Reply},
     },
-    peer::Running,
+    peer::{Dialect, Running},
     record::Figures,
 };
 
-/// How many are alive at once.
-const AT_ONCE: u32 = 64;
+/// How many are alive at once, if so many may come at once.
+const AT_ONCE: usize = 64;
 
 /// An operation is a life: connect, register, close.
 pub(crate) fn measure(
@@ -26,6 +27,7 @@ pub(crate) fn measure(
     let mut lives = Lives {
         reply: speech::register(server.dialect, &name(0)).reply,
         dialect: server.dialect,
+        at_once: net.at_once.min(AT_ONCE),
         sources,
         alive: Vec::new(),
         begun: 0,
@@ -42,8 +44,9 @@ fn name(number: u32) -> String {
 }
 
 struct Lives<'a> {
-    reply: Vec<u8>,
-    dialect: crate::peer::Dialect,
+    reply: Reply,
+    dialect: Dialect,
+    at_once: usize,
     sources: &'a mut Sources,
     /// Of each connection the number of its life, and when it began.
     alive: Vec<Option<(u32, u64)>>,
@@ -66,6 +69,58 @@ impl Lives<'_> {
         self.begun += 1;
         Ok(())
     }
+
+    /// Looks for the reply to a life's only request.
+    fn look(&self, id: Id, number: u32, bytes: &[u8]) -> Result<Answer, Failure> {
+        let is_right = match self.dialect {
+            // It holds the name.
+            Dialect::Redis => (speech::register(self.dialect, &name(number)).reply).is(bytes),
+            _ => self.reply.is(bytes),
+        };
+        match is_right {
+            true => Ok(Answer::Came),
+            // So short a reply comes in one piece.
+            false => Err(self.refused(id, bytes)),
+        }
+    }
+
+    /// Looks for it among all that a server of IRC says to somebody new.
+    fn look_in_welcome(&self, id: Id, bytes: &[u8], conns: &mut Conns) -> Result<Answer, Failure> {
+        let mut used = 0;
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            if self.reply.is(line) {
+                return Ok(Answer::Came);
+            }
+            if irc::is_refusal(line) {
+                return Err(self.refused(id, line));
+            }
+            if let Some(pong) = irc::pong(line) {
+                conns.out(id).extend_from_slice(&pong);
+            }
+            used += line.len();
+        }
+        Ok(Answer::IsDue { used })
+    }
+
+    fn refused(&self, id: Id, bytes: &[u8]) -> Failure {
+        Failure::Refused {
+            who: self.name(id),
+            line: shown(bytes),
+        }
+    }
+}
+
+/// Whether a life has its name.
+#[derive(Debug)]
+enum Answer {
+    Came,
+    /// So many bytes that came before it are done with.
+    IsDue {
+        used: usize,
+    },
 }
 
 impl Handler for Lives<'_> {
@@ -79,19 +134,12 @@ impl Handler for Lives<'_> {
         let Some((number, began)) = self.alive[id] else {
             return Err(Failure::violation(&self.name(id), "it came after the end"));
         };
-        let right = match self.dialect {
-            // It holds the name.
-            crate::peer::Dialect::Redis => {
-                speech::register(self.dialect, &name(number)).reply == bytes
-            }
-            _ => self.reply == bytes,
+        let answer = match self.dialect {
+            Dialect::Irc => self.look_in_welcome(id, bytes, conns)?,
+            _ => self.look(id, number, bytes)?,
         };
-        if !right {
-            // So short a reply comes in one piece.
-            return Err(Failure::Refused {
-                who: self.name(id),
-                line: shown(bytes),
-            });
+        if let Answer::IsDue { used } = answer {
+            return Ok(used);
         }
         self.times.record(now - began);
         self.alive[id] = None;
@@ -114,7 +162,7 @@ impl Handler for Lives<'_> {
 impl Work for Lives<'_> {
     fn start(&mut self, conns: &mut Conns) -> Result<(), Failure> {
         self.goes_on = true;
-        (0..AT_ONCE).try_for_each(|_| self.begin(conns))
+        (0..self.at_once).try_for_each(|_| self.begin(conns))
     }
 
     fn stop(&mut self) {

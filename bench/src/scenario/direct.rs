@@ -8,6 +8,7 @@ use crate::{
     load::{
         error::{Failure, shown},
         histogram::Histogram,
+        irc,
         journal::wrong_sequence,
         net::{Conns, Handler, Id, Net, Reader},
         payload::Payload,
@@ -45,13 +46,15 @@ impl Direct {
             let to = |number: usize| speech::to(&speech::user(number ^ 1));
             setup::each(net, dialect, ids.len(), |number, _| Ok(ids[number]), to)?;
         }
+        let speakers: Vec<_> = ids.iter().copied().enumerate().collect();
+        let from = users::sources(net, dialect, &speakers)?;
         let mut talk = Talk::new(self, dialect);
         for (number, &id) in ids.iter().enumerate() {
             let speaks = match speech::speaks_elsewhere(dialect) {
                 true => net.conns.open(sources, Reader::Eager)?,
                 false => id,
             };
-            talk.add(number, id, speaks);
+            talk.add(number, &from[number ^ 1], id, speaks);
         }
         stage::measure(server, net, &mut talk, effort)
     }
@@ -101,12 +104,13 @@ impl Talk {
         }
     }
 
-    fn add(&mut self, number: usize, listens: Id, speaks: Id) {
+    /// What this user hears comes `from` the other one, as the server writes it.
+    fn add(&mut self, number: usize, from: &str, listens: Id, speaks: Id) {
         let (name, other) = (speech::user(number), speech::user(number ^ 1));
         self.users.push(User {
             speaks,
             spoken: Spoken::new(self.dialect, &other, self.work.bytes),
-            heard: Heard::new(self.dialect, &other, &name, self.work.bytes),
+            heard: Heard::new(self.dialect, from, &name, self.work.bytes),
             sent: 0,
             sent_at: 0,
             received: 0,
@@ -158,6 +162,18 @@ impl Talk {
         }
     }
 
+    /// Answers the question of a server of IRC whether somebody is there. Returns how long it is, if it is what comes
+    /// next.
+    fn answer_ping(&self, id: Id, rest: &[u8], conns: &mut Conns) -> Option<usize> {
+        if self.dialect != Dialect::Irc {
+            return None;
+        }
+        let size = rest.iter().position(|&byte| byte == b'\n')? + 1;
+        let pong = irc::pong(&rest[..size])?;
+        conns.out(id).extend_from_slice(&pong);
+        Some(size)
+    }
+
     /// Each message that was sent is answered `:1`: one has heard it.
     fn passed_on(&mut self, bytes: &[u8]) -> Result<usize, String> {
         const ONE: &[u8] = b":1\r\n";
@@ -189,26 +205,37 @@ impl Handler for Talk {
                 .map_err(|what| Failure::violation(&name, what));
         }
         let size = self.users[number].heard.len();
-        let whole = bytes.len() / size * size;
-        for frame in bytes[..whole].chunks(size) {
-            let sent_at = self
-                .check_one(number, frame)
-                .map_err(|what| Failure::violation(&self.name(id), what))?;
-            self.users[number].received += 1;
-            self.received += 1;
-            self.times.record(now.saturating_sub(sent_at));
-            if self.goes_on {
-                self.say(number ^ 1, now, conns);
+        let mut used = 0;
+        loop {
+            let rest = &bytes[used..];
+            match rest.get(..size).map(|frame| self.check_one(number, frame)) {
+                Some(Ok(sent_at)) => {
+                    self.users[number].received += 1;
+                    self.received += 1;
+                    self.times.record(now.saturating_sub(sent_at));
+                    if self.goes_on {
+                        self.say(number ^ 1, now, conns);
+                    }
+                    used += size;
+                }
+                no_message => match (self.answer_ping(id, rest, conns), no_message) {
+                    (Some(size), _) => used += size,
+                    (None, Some(Err(what))) => {
+                        return Err(Failure::violation(&self.name(id), what));
+                    }
+                    (None, _) => break,
+                },
             }
         }
         // What is shorter than a message and yet a line is none.
-        if self.dialect == Dialect::Line && bytes[whole..].ends_with(b"\n") {
+        let is_line = bytes[used..].ends_with(b"\n");
+        if is_line && matches!(self.dialect, Dialect::Line | Dialect::Irc) {
             return Err(Failure::Refused {
                 who: self.name(id),
-                line: shown(&bytes[whole..]),
+                line: shown(&bytes[used..]),
             });
         }
-        Ok(whole)
+        Ok(used)
     }
 
     fn name(&self, id: Id) -> String {

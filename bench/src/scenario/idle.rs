@@ -7,10 +7,11 @@ use crate::{
     load::{
         clock::nanos,
         error::{Failure, shown},
+        irc,
         net::{Conns, Handler, Id, Net, Reader},
         sources::Sources,
     },
-    peer::Running,
+    peer::{Dialect, Running},
     record::Figures,
 };
 
@@ -28,16 +29,17 @@ pub(crate) fn measure(
     sources: &mut Sources,
     time: Duration,
 ) -> Result<Outcome, Failure> {
-    wait(net, REST)?;
+    let dialect = server.dialect;
+    wait(net, dialect, REST)?;
     let before = server.account()?;
-    users::registered(net, server.dialect, connections, |conns, _| {
+    users::registered(net, dialect, connections, |conns, _| {
         conns.open(sources, Reader::Eager)
     })?;
-    wait(net, REST)?;
+    wait(net, dialect, REST)?;
 
     let start = server.account()?;
     let began = net.conns.clock.now();
-    wait(net, time)?;
+    wait(net, dialect, time)?;
     let end = server.account()?;
     let spent = end.since(&start);
     let count = connections as f64;
@@ -55,19 +57,19 @@ pub(crate) fn measure(
     })
 }
 
-fn wait(net: &mut Net, time: Duration) -> Result<(), Failure> {
+fn wait(net: &mut Net, dialect: Dialect, time: Duration) -> Result<(), Failure> {
     let end = net.conns.clock.now() + nanos(time);
     loop {
         let now = net.conns.clock.now();
         if now >= end {
             return Ok(());
         }
-        net.turn(Duration::from_nanos(end - now), &mut Silence)?;
+        net.turn(Duration::from_nanos(end - now), &mut Silence(dialect))?;
     }
 }
 
-/// Nothing may come.
-struct Silence;
+/// Nothing may come, but in IRC the question whether somebody is there.
+struct Silence(Dialect);
 
 impl Handler for Silence {
     fn read(
@@ -75,8 +77,15 @@ impl Handler for Silence {
         id: Id,
         bytes: &[u8],
         _now: u64,
-        _conns: &mut Conns,
+        conns: &mut Conns,
     ) -> Result<usize, Failure> {
+        if self.0 == Dialect::Irc
+            && bytes.ends_with(b"\n")
+            && let Some(pong) = irc::pong(bytes)
+        {
+            conns.out(id).extend_from_slice(&pong);
+            return Ok(bytes.len());
+        }
         Err(Failure::Refused {
             who: self.name(id),
             line: shown(bytes),

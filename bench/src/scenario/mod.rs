@@ -9,7 +9,7 @@ use self::{
     talk::Pace,
 };
 use crate::{
-    load::{clock::Clock, error::Failure, net::Net, sources::Sources},
+    load::{clock::Clock, error::Failure, irc, net::Net, sources::Sources},
     peer::{Dialect, Running},
 };
 
@@ -55,6 +55,8 @@ pub(crate) struct Extent {
     pub(crate) time: Duration,
     /// How many connections this process may have.
     pub(crate) most: usize,
+    /// How many of them do nothing in `idle`, if not what is usual.
+    pub(crate) idle: Option<usize>,
 }
 
 /// All pieces of work.
@@ -91,10 +93,10 @@ pub(crate) fn tasks(extent: Extent) -> Vec<Task> {
         bytes,
     ));
     let most = extent.most / 100 * 100;
-    let counts: &[usize] = if extent.quick {
-        &[1_000]
-    } else {
-        &[1_000, 10_000, most]
+    let counts: &[usize] = match extent.idle {
+        Some(count) => &[count],
+        None if extent.quick => &[1_000],
+        None => &[1_000, 10_000, most],
     };
     tasks.extend(counts.iter().map(|&connections| Task::idle(connections)));
     tasks.push(Task::new("connect", &[], Kind::Connect));
@@ -229,6 +231,11 @@ impl Task {
             Kind::Direct(Direct { window: 2.., .. }) if dialect == Dialect::Seed => {
                 Err("without frames there is one message in flight")
             }
+            Kind::Direct(Direct { bytes, .. }) | Kind::Rooms(Rooms { bytes, .. })
+                if dialect == Dialect::Irc && bytes > irc::LONGEST =>
+            {
+                Err("a line of IRC is 512 bytes, with all that is around the text")
+            }
             Kind::Idle { .. } if another => {
                 Err("what a connection takes hardly depends on the wire")
             }
@@ -255,6 +262,7 @@ impl Task {
             syscalls: count_syscalls.then_some(Duration::from_millis(500)),
         };
         let mut net = Net::new(server.address, Clock::start())?;
+        net.at_once = net.at_once.min(server.backlog.unwrap_or(usize::MAX));
         let outcome = match self.kind {
             Kind::Direct(direct) => direct.measure(server, &mut net, sources, effort),
             Kind::Rooms(rooms) => rooms.measure(server, &mut net, sources, effort),

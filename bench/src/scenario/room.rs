@@ -68,6 +68,10 @@ impl Rooms {
         } else {
             News::None
         };
+        let speakers: Vec<_> = (eager.iter().copied().enumerate())
+            .filter(|(number, _)| number % self.members < self.senders)
+            .collect();
+        let from = users::sources(net, dialect, &speakers)?;
         let mut talk = Talk::new(dialect, self.bytes, self.pace, news);
         for (room, members) in eager.chunks(self.members).enumerate() {
             let mut mouths = members[..self.senders].to_vec();
@@ -77,7 +81,7 @@ impl Rooms {
                 }
             }
             talk.add_room(members, &mouths, self.stuck, |member| {
-                speech::user(room * self.members + member)
+                from[room * self.senders + member].clone()
             });
         }
         let mut outcome = stage::measure(server, net, &mut talk, effort)?;

@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use crate::{
     load::{
         error::{Failure, shown},
+        irc,
         journal::{Journal, Times},
         net::{Conns, Handler, Id},
         payload::Payload,
@@ -19,9 +20,9 @@ mod work;
 /// When a sender sends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pace {
-    /// Whenever fewer than so many of its messages have not been heard by all, itself included. Not as soon as
-    /// they are back at the sender: where it is served first, it would be far ahead of the others, and what is
-    /// called one message in flight would be hundreds.
+    /// Whenever fewer than so many of its messages have not been heard by all who are to, itself included where it
+    /// hears itself. Not as soon as they are back at the sender: where it is served first, it would be far ahead of
+    /// the others, and what is called one message in flight would be hundreds.
     Window(u32),
     /// So many times a second, whatever comes back.
     Rate(u64),
@@ -111,21 +112,21 @@ impl Talk {
     }
 
     /// Adds a room with its members, of which the first ones speak, on the connections `mouths`. There may be
-    /// `others` in it that do not count.
+    /// `others` in it that do not count. `from` says from whom a message of one of the first comes.
     pub(crate) fn add_room(
         &mut self,
         members: &[Id],
         mouths: &[Id],
         others: usize,
-        name: impl Fn(usize) -> String,
+        from: impl Fn(usize) -> String,
     ) {
         let room = self.rooms.len();
         let target = speech::room(room);
-        let heard = |sender| Heard::new(self.dialect, &name(sender), &target, self.bytes);
+        let heard = |sender| Heard::new(self.dialect, &from(sender), &target, self.bytes);
         let heard = (0..mouths.len()).map(heard).collect();
         let first = self.senders.len();
         self.rooms.push(Room {
-            journal: Journal::new(members.len(), heard),
+            journal: Journal::new(members.len(), heard, speech::receivers(self.dialect)),
             senders: first..first + mouths.len(),
         });
         for (number, &speaks) in mouths.iter().enumerate() {
@@ -183,15 +184,15 @@ impl Talk {
         }
     }
 
-    /// How many messages of a sender all have heard.
+    /// How many messages of a sender all have heard who are to.
     fn complete_of(&self, sender: usize) -> u32 {
         let Sender { room, number, .. } = self.senders[sender];
         self.rooms[room].journal.complete_of(number)
     }
 
     /// Something else than a message. Returns how long it is, or nothing if it has not come whole.
-    fn other(&mut self, id: Id, rest: &[u8]) -> Result<usize, Failure> {
-        if self.dialect != Dialect::Line {
+    fn other(&mut self, id: Id, rest: &[u8], conns: &mut Conns) -> Result<usize, Failure> {
+        if !matches!(self.dialect, Dialect::Line | Dialect::Irc) {
             return Err(self.refused(id, rest));
         }
         let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
@@ -201,12 +202,18 @@ impl Talk {
             };
         };
         let line = &rest[..end];
-        let news = self.news;
+        if self.dialect == Dialect::Irc
+            && let Some(pong) = irc::pong(line)
+        {
+            conns.out(id).extend_from_slice(&pong);
+            return Ok(end + 1);
+        }
+        let (news, is_presence) = (self.news, is_presence(self.dialect, line));
         match &mut self.seats[id] {
             Seat::Member {
                 spoken_to: false, ..
-            } if is_presence(line) => Ok(end + 1),
-            Seat::Member { presence, .. } if news == News::Counted && is_presence(line) => {
+            } if is_presence => Ok(end + 1),
+            Seat::Member { presence, .. } if news == News::Counted && is_presence => {
                 presence.hear(line);
                 self.news_heard += 1;
                 Ok(end + 1)
@@ -253,7 +260,7 @@ impl Talk {
             let begins = rest.is_empty() || self.rooms[room].journal.may_begin(rest);
             match begins {
                 true => return Ok(used),
-                false => match self.other(id, rest)? {
+                false => match self.other(id, rest, conns)? {
                     0 => return Ok(used),
                     size => used += size,
                 },

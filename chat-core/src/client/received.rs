@@ -33,6 +33,35 @@ pub enum Received {
         /// What they say.
         text: String,
     },
+    /// A message in a room that only some of its members get, perhaps one's own.
+    Told {
+        /// Which room.
+        room: String,
+        /// Who sent it.
+        from: String,
+        /// The least role of those who get it.
+        least: Role,
+        /// What they say.
+        text: String,
+    },
+    /// An operator tells everybody something.
+    Announced {
+        /// Who.
+        from: String,
+        /// What.
+        text: String,
+    },
+    /// Who may not join a room was changed. Nobody is put out by that.
+    Bans {
+        /// Which room.
+        room: String,
+        /// Who is meant: a name, or a pattern `name!login@host` in which `*` and `?` stand for others.
+        mask: String,
+        /// Whether they may not join now.
+        on: bool,
+        /// By whom.
+        by: String,
+    },
     /// Somebody has joined a room.
     Joined {
         /// Which room.
@@ -89,11 +118,11 @@ pub enum Received {
         /// By whom.
         by: String,
     },
-    /// One was invited to a room.
+    /// Somebody was invited to a room: oneself, or somebody else, if one is a moderator there.
     Invited {
         /// Which room.
         room: String,
-        /// One's own name.
+        /// Who.
         name: String,
         /// By whom.
         by: String,
@@ -150,6 +179,7 @@ impl Received {
             | Self::Joined { room: a, name: b }
             | Self::Left { room: a, name: b }
             | Self::InviteOnly { room: a, by: b, .. }
+            | Self::Announced { from: a, text: b }
             | Self::Renamed { old: a, new: b }
             | Self::Quit { name: a, reason: b }
             | Self::Refused {
@@ -160,6 +190,18 @@ impl Received {
                 room: a,
                 from: b,
                 text: c,
+            }
+            | Self::Told {
+                room: a,
+                from: b,
+                text: c,
+                ..
+            }
+            | Self::Bans {
+                room: a,
+                mask: b,
+                by: c,
+                ..
             }
             | Self::Topic {
                 room: a,
@@ -225,6 +267,21 @@ fn room_event(room: &str, what: &str) -> Option<Received> {
             from: by,
             text: text.into(),
         },
+        ("tells", Some(rest)) => {
+            let (least, text) = rest.split_once(' ')?;
+            Received::Told {
+                room,
+                from: by,
+                least: least.parse().ok()?,
+                text: text.into(),
+            }
+        }
+        ("bans" | "unbans", Some(mask)) if !mask.contains(' ') => Received::Bans {
+            room,
+            mask: mask.into(),
+            on: verb == "bans",
+            by,
+        },
         ("joined", None) => Received::Joined { room, name: by },
         ("left", None) => Received::Left { room, name: by },
         ("kicked" | "banned", Some(rest)) => {
@@ -282,6 +339,13 @@ fn event(who: &str, what: &str) -> Option<Received> {
                 text: text.into(),
             }
         }
+        ("*", from) => match first_word(rest) {
+            ("announces", Some(text)) => Received::Announced {
+                from: word(from)?,
+                text: text.into(),
+            },
+            _ => return None,
+        },
         (_, "quit") => Received::Quit {
             name: who.into(),
             reason: word(rest)?,

@@ -57,9 +57,9 @@ pub fn seed_decode(data: &[u8]) {
     }
     let due: Vec<_> = pieces
         .iter()
-        .filter_map(|piece| one(Seed, Seed.payload(piece)))
+        .filter_map(|piece| one(Seed::default(), Seed::default().payload(piece)))
         .collect();
-    assert_eq!(actions(Seed, pieces), due);
+    assert_eq!(actions(Seed::default(), pieces), due);
 }
 
 /// Bytes come at any times, some frames are put back and come again, a name comes and goes: the same comes of the
@@ -109,8 +109,8 @@ pub fn machine(data: &[u8]) {
             true => idle,
             false => idle.min(start + REGISTER),
         };
-        assert_eq!(machine.deadline(has_name), Some(due));
-        assert_eq!(machine.expired(now, has_name).is_some(), due <= now);
+        assert_eq!(machine.deadline(&Line, has_name), Some(due));
+        assert_eq!(machine.overdue(&Line, now, has_name).is_some(), due <= now);
     }
     assert_eq!(actions, lines(&bytes));
 }
@@ -179,5 +179,10 @@ fn actions<'a>(mut wire: impl Wire, pieces: impl IntoIterator<Item = &'a [u8]>) 
 fn new(now: Instant) -> Machine {
     let limits = Limits::builder().max_line(MAX_LINE).build();
     let timeouts = Timeouts::builder().register(REGISTER).idle(IDLE).build();
-    Machine::new(&limits.expect("limits"), &timeouts.expect("timeouts"), now)
+    Machine::new(
+        &limits.expect("limits"),
+        &timeouts.expect("timeouts"),
+        &Line,
+        now,
+    )
 }

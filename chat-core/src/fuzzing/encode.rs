@@ -1,6 +1,9 @@
 //! Events on the wire: one line each, which a client reads as what it was.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use super::Choices;
 use crate::{
@@ -9,8 +12,12 @@ use crate::{
         received::event_line,
         replies::{Reply, Request, error_line},
     },
+    config::Limits,
     error::HubError,
-    model::{Answer, Asked, ErrorCode, Event, Person, QuitReason, Role, RoomName, Verb, Whois},
+    model::{
+        Answer, Asked, ErrorCode, Event, Kind, MaskList, Person, QuitReason, Role, RoomInfo,
+        RoomName, RoomSetting, Stamp, Topic, Verb, Whois,
+    },
     plug::one_line,
     wire::{Form, Line, Seed, Wire},
 };
@@ -32,10 +39,26 @@ pub fn encode(data: &[u8]) {
 pub(super) fn is_understood(event: &Event) {
     let mut bytes = Vec::new();
     Line::encode(event, Form::default(), &mut bytes);
-    read(event, line(&bytes));
+    match bytes.is_empty() {
+        true => assert!(has_no_line(event), "{event:?}"),
+        false => read(event, line(&bytes)),
+    }
     bytes.clear();
     Seed::encode(event, Form::default(), &mut bytes);
     holds_no_end(&bytes, matches!(event, Event::Direct { .. }));
+}
+
+/// Whether nobody on `line` is told of it.
+fn has_no_line(event: &Event) -> bool {
+    match event {
+        Event::Set { setting, .. } => !matches!(setting, RoomSetting::InviteOnly(_)),
+        Event::Mask { list, .. } => *list != MaskList::Bans,
+        Event::Signal { .. }
+        | Event::Described { .. }
+        | Event::Online { .. }
+        | Event::Offline { .. } => true,
+        _ => false,
+    }
 }
 
 /// The same for an answer.
@@ -87,6 +110,7 @@ fn list(choices: &mut Choices<'_>) {
             true => {
                 let rooms: Vec<_> = (0..count).map(|_| room(choices)).collect();
                 due.extend(rooms.iter().map(RoomName::to_string));
+                let rooms = rooms.into_iter().map(RoomInfo::from).collect();
                 Answer::Rooms { rooms, first, last }
             }
             false => {
@@ -123,11 +147,11 @@ fn read(event: &Event, line: &str) {
         .is_some_and(|(word, _)| !word.contains(','));
     let read = event_line(line);
     let due = match event.clone() {
-        Event::Direct { from, text } => Received::Message {
+        Event::Direct { from, text, .. } => Received::Message {
             from: by(from),
             text: text.to_string(),
         },
-        Event::Sent { to, text } => Received::Sent {
+        Event::Sent { to, text, .. } => Received::Sent {
             to: to.to_string(),
             text: text.to_string(),
         },
@@ -142,7 +166,7 @@ fn read(event: &Event, line: &str) {
             room: room.to_string(),
             name: name.to_string(),
         },
-        Event::Left { room, name } => Received::Left {
+        Event::Left { room, name, .. } => Received::Left {
             room: room.to_string(),
             name: name.to_string(),
         },
@@ -173,15 +197,16 @@ fn read(event: &Event, line: &str) {
             name,
             role,
             by: actor,
+            ..
         } => Received::Role {
             room: room.to_string(),
             name: name.to_string(),
             role,
             by: by(actor),
         },
-        Event::InviteOnly {
+        Event::Set {
             room,
-            on,
+            setting: RoomSetting::InviteOnly(on),
             by: actor,
         } => Received::InviteOnly {
             room: room.to_string(),
@@ -189,6 +214,11 @@ fn read(event: &Event, line: &str) {
             by: by(actor),
         },
         Event::Invited {
+            room,
+            name,
+            by: actor,
+        }
+        | Event::Invitation {
             room,
             name,
             by: actor,
@@ -201,7 +231,7 @@ fn read(event: &Event, line: &str) {
             old: old.to_string(),
             new: new.to_string(),
         },
-        Event::Quit { name, reason } => Received::Quit {
+        Event::Quit { name, reason, .. } => Received::Quit {
             name: name.to_string(),
             reason: reason.to_string(),
         },
@@ -222,6 +252,19 @@ fn read(event: &Event, line: &str) {
             assert!(read.is_none() && !is_event, "{line:?}");
             return is_error(line, code, &explanation);
         }
+        Event::Mask {
+            room,
+            mask,
+            on,
+            by: actor,
+            ..
+        } => Received::Bans {
+            room: room.to_string(),
+            mask: mask.only_name().unwrap_or(mask.as_str()).into(),
+            on,
+            by: by(actor),
+        },
+        other => panic!("{other:?} has no line, but {line:?}"),
     };
     assert!(is_event, "{line:?}");
     assert_eq!(read, Some(due));
@@ -235,8 +278,8 @@ fn is_reply(answer: &Answer<'_>, line: &str) {
         Answer::Welcome { .. } => drop(reply(Request::Register)),
         Answer::Granted { .. } => drop(reply(Request::Change)),
         Answer::Pong => drop(reply(Request::Ping)),
-        Answer::Topic { text, .. } => {
-            assert!(matches!(reply(Request::Topic), Reply::Topic(read) if *read == **text));
+        Answer::Topic { topic, .. } => {
+            assert!(matches!(reply(Request::Topic), Reply::Topic(read) if *read == *topic.text));
         }
         Answer::Whois(about) => {
             let Reply::User(read) = reply(Request::Whois) else {
@@ -248,7 +291,7 @@ fn is_reply(answer: &Answer<'_>, line: &str) {
             assert!(
                 read.rooms
                     .iter()
-                    .eq(about.rooms.iter().map(RoomName::as_str))
+                    .eq(about.rooms.iter().map(|(room, _)| room.as_str()))
             );
             assert_eq!(read.away.as_deref(), about.away.as_deref());
         }
@@ -277,19 +320,34 @@ fn event(choices: &mut Choices<'_>) -> Event {
         0 => Event::Direct {
             from: by,
             text: text(choices),
+            kind: Kind::Message,
+            extra: None,
+            stamp: Stamp::default(),
         },
         1 => Event::Sent {
-            to: name.into(),
+            to: name.clone().into(),
+            from: name,
             text: text(choices),
+            kind: Kind::Message,
+            extra: None,
+            stamp: Stamp::default(),
         },
         2 => Event::Said {
             room,
             seq: 1,
             from: by,
             text: text(choices),
+            kind: Kind::Notice,
+            least: Role::Member,
+            extra: None,
+            stamp: Stamp::default(),
         },
         3 => Event::Joined { room, name },
-        4 => Event::Left { room, name },
+        4 => Event::Left {
+            room,
+            name,
+            reason: some_text(choices),
+        },
         5 => Event::Kicked {
             room,
             name,
@@ -306,12 +364,13 @@ fn event(choices: &mut Choices<'_>) -> Event {
             room,
             name,
             by,
-            role: choices.one([Role::Member, Role::Moderator, Role::Owner]),
+            was: Role::Member,
+            role: choices.one([Role::Member, Role::Voiced, Role::Moderator, Role::Owner]),
         },
-        9 => Event::InviteOnly {
+        9 => Event::Set {
             room,
             by,
-            on: choices.flag(),
+            setting: RoomSetting::InviteOnly(choices.flag()),
         },
         10 => Event::Invited { room, name, by },
         11 => Event::Renamed {
@@ -321,6 +380,7 @@ fn event(choices: &mut Choices<'_>) -> Event {
         12 => Event::Quit {
             name,
             reason: choices.one([QuitReason::Closed, QuitReason::TimedOut, QuitReason::Slow]),
+            text: some_text(choices),
         },
         13 => Event::Away {
             name,
@@ -339,7 +399,12 @@ fn answer(choices: &mut Choices<'_>) -> Answer<'static> {
     let (room, name) = (room(choices), name(choices));
     let verb = choices.one([Verb::Register, Verb::Say, Verb::Unknown]);
     match kind % 7 {
-        0 => Answer::Welcome { name },
+        0 => Answer::Welcome {
+            name,
+            rooms: vec![room],
+            connection: 1,
+            limits: Limits::default(),
+        },
         1 => {
             let event = choices.flag().then(|| event(choices));
             Answer::Granted { verb, event }
@@ -347,17 +412,18 @@ fn answer(choices: &mut Choices<'_>) -> Answer<'static> {
         2 => Answer::Pong,
         3 => Answer::Topic {
             room,
-            text: text(choices),
+            topic: Topic::from(&*text(choices)),
         },
-        4 => Answer::Whois(Whois {
+        4 => Answer::Whois(Box::new(Whois {
             name,
             connected: Duration::from_millis(u64::from(choices.byte()) << (choices.byte() % 57)),
             idle: Duration::from_millis(u64::from(choices.byte()) * 100),
+            since: SystemTime::UNIX_EPOCH,
             rooms: (0..choices.byte() % 4)
-                .map(|_| self::room(choices))
+                .map(|_| (self::room(choices), Role::Member))
                 .collect(),
             away: some_text(choices),
-        }),
+        })),
         5 => Answer::Refused {
             asked: Asked {
                 verb,

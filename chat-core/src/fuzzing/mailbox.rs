@@ -438,8 +438,8 @@ fn is_let_go(real: &Mailbox, holds: &mut Vec<(usize, Hold, bool)>, released: &[u
 }
 
 fn direct(number: u32, length: usize) -> Event {
-    let text = format!("{number} {}", "x".repeat(length)).into();
-    Event::Direct { from: None, text }
+    let text = format!("{number} {}", "x".repeat(length));
+    Event::direct(None, text)
 }
 
 fn outcome(pushed: &Pushed) -> Outcome {

@@ -33,15 +33,20 @@ pub fn names(data: &[u8]) {
 }
 
 fn is_name(text: &str) {
-    let begins_well = text.starts_with(char::is_alphanumeric);
-    let is_good = |c: char| c.is_alphanumeric() || "_-.".contains(c);
-    let is_well_formed = begins_well && text.chars().all(is_good);
+    let is_made_of = |first: &str, others: &str| {
+        let mut chars = text.chars();
+        let is_letter = |c: char, more: &str| c.is_alphanumeric() || more.contains(c);
+        let begins_well = chars.next().is_some_and(|c| is_letter(c, first));
+        begins_well && chars.all(|c| is_letter(c, others))
+    };
     let length = text.chars().count();
+    let is_user = is_made_of("_[]{}\\|^`", "_[]{}\\|^`-.") && length <= 32;
     let user = text.parse::<UserName>();
-    assert_eq!(user.is_ok(), is_well_formed && length <= 32, "{text:?}");
-    assert!(user.is_ok_and(|name| name.as_str() == text) || !is_well_formed || length > 32);
+    assert_eq!(user.is_ok(), is_user, "{text:?}");
+    assert!(user.is_ok_and(|name| name.as_str() == text) || !is_user);
     let room = format!("#{text}").parse::<RoomName>();
-    assert_eq!(room.is_ok(), is_well_formed && length <= 63, "{text:?}");
+    let is_room = is_made_of("", "_-.") && length <= 63;
+    assert_eq!(room.is_ok(), is_room, "{text:?}");
     assert!(text.starts_with('#') || text.parse::<RoomName>().is_err());
 }
 

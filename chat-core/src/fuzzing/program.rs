@@ -66,7 +66,7 @@ fn ask(user: &mut LocalUser, what: u8, choices: &mut Choices<'_>) -> Option<()> 
         11 => user.set_invite_only(a, choices.flag()),
         12 => user.set_away(some),
         _ => user.whois(a).map(|about| {
-            is_understood_answer(&Answer::Whois(about));
+            is_understood_answer(&Answer::Whois(Box::new(about)));
         }),
     }
     .ok()

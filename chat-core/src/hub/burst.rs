@@ -4,18 +4,21 @@ use std::{mem, sync::Arc};
 
 use super::{
     effects::Effects,
-    room::{Actor, Room, Stop},
+    room::{Actor, Message, Room, Stop},
     roster::Position,
     user::User,
 };
-use crate::{error::HubError, model::RoomName};
+use crate::{
+    error::HubError,
+    model::{RoomName, Style},
+};
 
 /// Messages of one member to one room that came behind each other, and are published together: each of
 /// the members then has one more entry in its mailbox, instead of one for each message.
 #[derive(Debug, Default)]
 pub(crate) struct Burst {
     of: Option<Author>,
-    texts: Vec<Arc<str>>,
+    messages: Vec<Message>,
     /// About what they will cost in a mailbox.
     cost: usize,
 }
@@ -37,36 +40,33 @@ const EACH: usize = 128;
 
 impl Burst {
     pub(crate) fn is_empty(&self) -> bool {
-        self.texts.is_empty()
+        self.messages.is_empty()
     }
 
-    /// Adds `text`, if it belongs to this burst and there is room for it.
-    pub(crate) fn extend(&mut self, room: &Arc<Room>, text: &str, mailbox_bytes: usize) -> bool {
+    /// Whether a message of so many bytes belongs to this burst and there is room for it.
+    pub(crate) fn takes(&self, room: &Arc<Room>, bytes: usize, mailbox_bytes: usize) -> bool {
         let is_open = match &self.of {
             Some(author) => Arc::ptr_eq(&author.room, room),
             None => false,
         };
         let most = MOST_BYTES.min(mailbox_bytes / 8);
-        let has_room = self.texts.len() < MOST && self.cost + text.len() + EACH <= most;
-        if is_open && has_room {
-            self.add(text);
-        }
-        is_open && has_room
+        is_open && self.messages.len() < MOST && self.cost + bytes + EACH <= most
     }
 
-    /// Begins with `text`. What was there must have been published.
-    pub(crate) fn begin(&mut self, room: &Arc<Room>, actor: Actor<'_>, text: &str) {
+    /// Begins with `message`. What was there must have been published.
+    pub(crate) fn begin(&mut self, room: &Arc<Room>, actor: Actor<'_>, message: Message) {
         self.of = Some(Author {
             room: room.clone(),
             user: actor.user.clone(),
             position: actor.position,
         });
-        self.add(text);
+        self.add(message);
     }
 
-    fn add(&mut self, text: &str) {
-        self.cost += text.len() + EACH;
-        self.texts.push(text.into());
+    /// Adds `message`, which it [`takes`](Self::takes).
+    pub(crate) fn add(&mut self, message: Message) {
+        self.cost += message.bytes() + EACH;
+        self.messages.push(message);
     }
 
     /// Publishes it.
@@ -79,15 +79,15 @@ impl Burst {
             return Ok(());
         };
         effects.burst.cost = 0;
-        let mut texts = mem::take(&mut effects.burst.texts);
+        let mut messages = mem::take(&mut effects.burst.messages);
         let actor = Actor {
             user: &author.user,
             position: author.position,
         };
-        let count = texts.len();
-        let published = author.room.publish_all(actor, &mut texts, effects);
-        texts.clear();
-        effects.burst.texts = texts;
+        let count = messages.len();
+        let published = author.room.publish_all(actor, &mut messages, effects);
+        messages.clear();
+        effects.burst.messages = messages;
         published.map_err(|rule| (rule, author.room.name().clone(), count))
     }
 }
@@ -101,19 +101,24 @@ impl super::Seat {
         &mut self,
         room: &str,
         text: &str,
+        style: Style<'_>,
         effects: &mut Effects,
     ) -> Result<Gathered, Stop> {
         self.hub().check_text(text)?;
-        let bytes = self.hub().limits.mailbox_bytes();
+        let most = self.hub().limits.mailbox_bytes();
+        let bytes = text.len() + style.extra.map_or(0, str::len);
         let (room, actor) = self.joined(room)?;
-        if effects.burst.extend(room, text, bytes) {
+        if effects.burst.takes(room, bytes, most) {
+            let message = Message::new(text, style, self.next_stamp(effects.at));
+            effects.burst.add(message);
             return Ok(Gathered::Yes);
         }
         if !effects.burst.is_empty() {
             return Ok(Gathered::NotYet);
         }
         room.admits(actor, effects)?;
-        effects.burst.begin(room, actor, text);
+        let message = Message::new(text, style, self.next_stamp(effects.at));
+        effects.burst.begin(room, actor, message);
         Ok(Gathered::Yes)
     }
 }

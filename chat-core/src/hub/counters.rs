@@ -18,6 +18,10 @@ pub struct Stats {
     pub users: usize,
     /// How many rooms there are.
     pub rooms: usize,
+    /// How many users are operators.
+    pub operators: usize,
+    /// The most users that there have been at once.
+    pub most_users: usize,
     /// How many bytes wait in all mailboxes, as [`Limits::mailbox_bytes`](crate::Limits::mailbox_bytes)
     /// counts them.
     pub queue_bytes: usize,

@@ -7,13 +7,15 @@ use super::{
     mailbox::{Item, Mailbox, Manner, Pushed, wake_all},
     sleeper::Sleeper,
 };
-use crate::connections::ServerId;
+use crate::{connections::ServerId, model::Stamp};
 
 /// Tasks to be woken, and mailboxes that are fuller than they should be.
 ///
 /// No task is forgotten, also when the one that has to wake them panics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Effects {
+    /// What time it is, for what is sent.
+    pub(crate) at: Stamp,
     wakes: Vec<Sleeper>,
     /// Tasks that sleep, and in whose mailboxes there is something now.
     due: Vec<Sleeper>,
@@ -26,10 +28,29 @@ pub(crate) struct Effects {
     own: Option<Arc<Mailbox>>,
 }
 
+impl Default for Effects {
+    /// At no particular time.
+    fn default() -> Self {
+        Self::at(Stamp::default())
+    }
+}
+
 impl Effects {
+    /// Of an act at that time.
+    pub(crate) fn at(at: Stamp) -> Self {
+        Self {
+            at,
+            wakes: Vec::new(),
+            due: Vec::new(),
+            burst: Burst::default(),
+            behind: Vec::new(),
+            own: None,
+        }
+    }
+
     /// For an in-process user.
-    pub(crate) fn of(own: &Arc<Mailbox>) -> Self {
-        let mut effects = Self::default();
+    pub(crate) fn of(own: &Arc<Mailbox>, at: Stamp) -> Self {
+        let mut effects = Self::at(at);
         effects.own = Some(own.clone());
         effects
     }

@@ -119,8 +119,7 @@ mod tests {
             ))
         };
         let (talker, behind) = (mailbox(), mailbox());
-        let text = "x".repeat(1000).into();
-        let event = Event::Direct { from: None, text };
+        let event = Event::direct(None, "x".repeat(1000));
         let _ = behind.push(Item::Own(event), Manner::Patient);
         #[expect(clippy::disallowed_methods, reason = "any time will do")]
         let now = Instant::now();

@@ -18,7 +18,10 @@ use crate::{
     config::SlowReader,
     connections::Listed,
     error::HubError,
-    model::{ErrorCode, Event, Person, QuitReason, Role, UserName, Whois},
+    model::{
+        ErrorCode, Event, Person, QuitReason, Role, RoleChange, RoomSetting, Stamp, Style,
+        UserName, Whois,
+    },
     plug::one_line,
     rt::{Runtime, deadline_after},
 };
@@ -163,7 +166,9 @@ impl LocalUser {
     ///
     /// [`HubError::NoSuchUser`], [`HubError::TextTooLong`] and [`HubError::Busy`].
     pub fn send(&mut self, to: &str, text: &str) -> Result<(), HubError> {
-        self.act(|seat, effects| seat.send(to, &one_line(text), effects))
+        let style = Style::default();
+        self.act(|seat, effects| seat.send(to, &one_line(text), style, false, effects))
+            .map(drop)
     }
 
     /// Becomes a member of a room, which is made if there is none of that name. It is not told so itself, only of
@@ -175,7 +180,7 @@ impl LocalUser {
     /// [`HubError::TooManyRooms`], [`HubError::TooManyRoomsInAll`] and [`HubError::Busy`].
     pub fn join(&mut self, room: &str) -> Result<(), HubError> {
         let room: crate::RoomName = room.parse()?;
-        self.act(|seat, effects| seat.join(room.clone(), effects))
+        self.act(|seat, effects| seat.join(room.clone(), None, effects))
             .map(drop)
     }
 
@@ -185,7 +190,7 @@ impl LocalUser {
     ///
     /// [`HubError::NoSuchRoom`] and [`HubError::NotAMember`].
     pub fn leave(&mut self, room: &str) -> Result<(), HubError> {
-        self.act(|seat, effects| seat.leave(room, effects))
+        self.act(|seat, effects| seat.leave(room, None, effects))
             .map(drop)
     }
 
@@ -195,7 +200,8 @@ impl LocalUser {
     ///
     /// [`HubError::NoSuchRoom`], [`HubError::NotAMember`], [`HubError::TextTooLong`] and [`HubError::Busy`].
     pub fn say(&mut self, room: &str, text: &str) -> Result<(), HubError> {
-        self.act(|seat, effects| seat.say(room, &one_line(text), effects))
+        let style = Style::default();
+        self.act(|seat, effects| seat.say(room, &one_line(text), Role::Member, style, effects))
     }
 
     /// Sets the topic of a room; empty for none.
@@ -234,7 +240,7 @@ impl LocalUser {
     ///
     /// [`HubError::NotAMember`], [`HubError::NeedsRole`] and [`HubError::BadName`].
     pub fn unban(&mut self, room: &str, name: &str) -> Result<(), HubError> {
-        self.act(|seat, _| Ok(seat.unban(room, name)?))
+        self.act(|seat, effects| seat.unban(room, name, effects))
     }
 
     /// Gives a member of a room a role.
@@ -244,7 +250,7 @@ impl LocalUser {
     /// [`HubError::NotAMember`], [`HubError::NeedsRole`], [`HubError::LastOwner`],
     /// [`HubError::NoSuchUser`], [`HubError::NotThere`] and [`HubError::Busy`].
     pub fn set_role(&mut self, room: &str, name: &str, role: Role) -> Result<(), HubError> {
-        self.act(|seat, effects| seat.set_role(room, name, role, effects))
+        self.act(|seat, effects| seat.set_role(room, name, RoleChange::To(role), effects))
     }
 
     /// Invites somebody to a room.
@@ -255,6 +261,7 @@ impl LocalUser {
     /// [`HubError::TooManyNames`].
     pub fn invite(&mut self, room: &str, name: &str) -> Result<(), HubError> {
         self.act(|seat, effects| seat.invite(room, name, effects))
+            .map(drop)
     }
 
     /// Says whether one must be invited to a room.
@@ -263,7 +270,8 @@ impl LocalUser {
     ///
     /// [`HubError::NotAMember`], [`HubError::NeedsRole`] and [`HubError::Busy`].
     pub fn set_invite_only(&mut self, room: &str, on: bool) -> Result<(), HubError> {
-        self.act(|seat, effects| seat.set_invite_only(room, on, effects))
+        let setting = RoomSetting::InviteOnly(on);
+        self.act(|seat, effects| seat.set(room, setting, effects))
     }
 
     /// Says that it is away, or back.
@@ -373,7 +381,10 @@ impl LocalUser {
         }
         let now = self.hub.inner.now();
         self.seat.touch(now);
-        let mut effects = Effects::of(self.seat.mailbox());
+        let mut effects = Effects::of(
+            self.seat.mailbox(),
+            Stamp::new(self.hub.inner.system_time()),
+        );
         loop {
             match act(&mut self.seat, &mut effects) {
                 Ok(done) => return Ok(done),
@@ -419,7 +430,7 @@ impl Stream for LocalUser {
                     CloseReason::Shutdown => QuitReason::Shutdown,
                     _ => QuitReason::Closed,
                 };
-                user.seat.quit(why, &mut Effects::default());
+                user.seat.quit(why, None, &mut Effects::default());
                 user.over = true;
                 match reason {
                     CloseReason::Kicked => return Poll::Ready(user.seat.mailbox().last_word()),
@@ -439,7 +450,8 @@ impl Stream for LocalUser {
 impl LocalUser {
     fn end_slow(&mut self) -> Event {
         self.over = true;
-        self.seat.quit(QuitReason::Slow, &mut Effects::default());
+        self.seat
+            .quit(QuitReason::Slow, None, &mut Effects::default());
         let lost = super::discard(self.seat.mailbox());
         let counters = &self.hub.inner.counters;
         counters.lost(lost);

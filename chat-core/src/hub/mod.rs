@@ -7,17 +7,19 @@ mod hold;
 mod local;
 pub(crate) mod mailbox;
 mod names;
+mod past;
 mod room;
 mod room_handle;
 mod roster;
 mod seat;
 mod sleeper;
 mod user;
+mod watch;
 
 use std::{
     fmt,
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
@@ -26,8 +28,9 @@ use crate::{
     connections::{Connections, Places},
     ending::Ending,
     error::HubError,
-    model::{ErrorCode, Event, Person, QuitReason, RoomName, UserName},
+    model::{Event, MessageId, Person, RoomName, Stamp, Style, UserName},
     plug::{Authenticator, Policy, one_line},
+    sync::atomic::{AtomicU32, AtomicUsize, Ordering},
     trace::LogQuota,
 };
 
@@ -40,13 +43,15 @@ pub use local::{LocalUser, LocalUserBuilder};
 pub(crate) use mailbox::{CloseReason, Heard, Item, Mailbox};
 use mailbox::{Manner, Reader};
 use names::NameMap;
-use room::Room;
+use past::Gone;
 pub(crate) use room::Stop;
+use room::{Message, Room};
 pub use room_handle::RoomHandle;
 use roster::{Position, Roster};
 pub(crate) use seat::{Listing, Seat};
 pub(crate) use sleeper::{Outlet, Sleeper};
 use user::Entry;
+use watch::Watchers;
 
 /// One chat: everyone who is connected to it can reach everyone else.
 ///
@@ -100,6 +105,13 @@ pub(crate) struct Inner {
     rooms: NameMap<RoomName, Arc<Room>>,
     room_list: Roster<RoomName>,
     room_places: Arc<Places>,
+    watchers: Watchers,
+    gone: Gone,
+    operators: AtomicUsize,
+    most_users: AtomicUsize,
+    /// How many connections there have been, and messages of the program.
+    connections: AtomicU32,
+    program_messages: AtomicU32,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) rates: Rates,
@@ -116,6 +128,7 @@ pub(crate) struct Inner {
     #[cfg(feature = "metrics")]
     recorded: crate::metrics::Recorded,
     clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
+    calendar: Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>,
     pub(crate) ending: Ending,
 }
 
@@ -178,11 +191,19 @@ impl Hub {
             return Err(HubError::Busy);
         }
         let mut effects = Effects::default();
-        let text: Arc<str> = one_line(text).into();
+        let Message {
+            text,
+            kind,
+            extra,
+            stamp,
+        } = self.inner.program_message(text);
         for device in devices.as_slice() {
             let event = Event::Direct {
                 from: None,
                 text: text.clone(),
+                kind,
+                extra: extra.clone(),
+                stamp,
             };
             let _ = effects.push(device, Item::Own(event), Manner::Program);
         }
@@ -253,17 +274,7 @@ impl Hub {
     ///
     /// [`HubError::NoSuchUser`].
     pub fn kick(&self, name: &str, reason: &str) -> Result<(), HubError> {
-        let user = self.inner.user(name).ok_or(HubError::NoSuchUser)?;
-        let mut effects = Effects::default();
-        let devices = self
-            .inner
-            .quit(&user, name, QuitReason::Kicked, &mut effects)?;
-        let reason: Box<str> = format!("you were put out: {}", one_line(reason)).into();
-        for device in devices {
-            let event = Event::error(ErrorCode::Kicked, reason.clone());
-            effects.add_wake(device.kick(event));
-        }
-        Ok(())
+        self.inner.put_out(name, reason, &mut Effects::default())
     }
 
     /// Ends the chat: every server of it shuts down as if its signal had come, but with `within` for its
@@ -301,19 +312,7 @@ impl Hub {
     ///
     /// The numbers are read one after the other, while the chat goes on.
     pub fn stats(&self) -> Stats {
-        let inner = &self.inner;
-        let mut queue_bytes = 0;
-        inner.names.each(|entry| {
-            let devices = entry.devices.as_slice().iter();
-            queue_bytes += devices.map(|device| device.bytes()).sum::<usize>();
-        });
-        Stats {
-            connections: self.connections(),
-            users: inner.roster.len(),
-            rooms: inner.room_list.len(),
-            queue_bytes,
-            ..inner.counters.stats()
-        }
+        self.inner.stats()
     }
 
     /// Records [`stats`](Self::stats) through the `metrics` facade. A [`Server`](crate::Server) does so every
@@ -364,6 +363,66 @@ fn all<N: Clone>(roster: &Roster<N>) -> Vec<N> {
 }
 
 impl Inner {
+    fn stats(&self) -> Stats {
+        let mut queue_bytes = 0;
+        self.names.each(|entry| {
+            let devices = entry.devices.as_slice().iter();
+            queue_bytes += devices.map(|device| device.bytes()).sum::<usize>();
+        });
+        Stats {
+            queue_bytes,
+            ..self.quick_stats()
+        }
+    }
+
+    /// The same but for what takes a look at each user.
+    pub(crate) fn quick_stats(&self) -> Stats {
+        Stats {
+            connections: self.places.taken(),
+            users: self.roster.len(),
+            rooms: self.room_list.len(),
+            operators: self.operators.load(Ordering::Relaxed),
+            most_users: self.most_users.load(Ordering::Relaxed),
+            ..self.counters.stats()
+        }
+    }
+
+    /// The number of a connection that is new; never 0, which is the program's.
+    fn next_connection(&self) -> u32 {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        number.wrapping_add(1).max(1)
+    }
+
+    /// A message of the program.
+    fn program_message(&self, text: &str) -> Message {
+        let id = MessageId {
+            connection: 0,
+            number: self.program_messages.fetch_add(1, Ordering::Relaxed),
+        };
+        let stamp = Stamp::new(self.system_time()).of(id);
+        Message::new(&one_line(text), Style::default(), stamp)
+    }
+
+    /// Who has the name `name`, if anybody.
+    fn person(&self, name: &str) -> Option<Person> {
+        let user = self.user(name)?;
+        let state = user.lock_as(name).ok()?;
+        Some(state.person.clone())
+    }
+
+    /// Who had the name `name`, the latest first.
+    pub(crate) fn past(&self, name: &str) -> Vec<crate::model::Past> {
+        self.gone.find(name)
+    }
+
+    /// What time it is for those who read it on a calendar.
+    pub(crate) fn system_time(&self) -> SystemTime {
+        match &self.calendar {
+            Some(now) => now(),
+            None => SystemTime::now(),
+        }
+    }
+
     /// The room `name`, made if there is none. It may be gone by the time it is locked.
     fn room(&self, name: &RoomName) -> Result<Arc<Room>, HubError> {
         if let Some(room) = self.rooms.get(name.as_str(), Arc::clone) {
@@ -374,7 +433,8 @@ impl Inner {
             let full = HubError::TooManyRoomsInAll(self.limits.max_rooms());
             let place = self.room_places.take().ok_or(full)?;
             let position = self.room_list.enter(name.clone(), None);
-            Ok(Arc::new(Room::new(name.clone(), position, place)))
+            let created = self.system_time();
+            Ok(Arc::new(Room::new(name.clone(), position, place, created)))
         })
     }
 
@@ -436,6 +496,7 @@ pub struct HubBuilder {
     authenticator: Option<Arc<dyn Authenticator>>,
     policy: Option<Arc<dyn Policy>>,
     clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
+    calendar: Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>,
 }
 
 impl HubBuilder {
@@ -488,6 +549,13 @@ impl HubBuilder {
         self
     }
 
+    /// What tells the time that messages are stamped with; the system's clock unless set. It must answer at once, and
+    /// must not call the hub, which may be in the middle of something.
+    pub fn calendar(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.calendar = Some(Arc::new(now));
+        self
+    }
+
     /// Makes the hub.
     pub fn build(self) -> Hub {
         Hub {
@@ -497,6 +565,12 @@ impl HubBuilder {
                 rooms: NameMap::new(),
                 room_list: Roster::default(),
                 room_places: Arc::new(Places::new(self.limits.max_rooms())),
+                watchers: Watchers::new(),
+                gone: Gone::default(),
+                operators: AtomicUsize::new(0),
+                most_users: AtomicUsize::new(0),
+                connections: AtomicU32::new(0),
+                program_messages: AtomicU32::new(0),
                 limits: self.limits,
                 timeouts: self.timeouts,
                 rates: self.rates,
@@ -512,6 +586,7 @@ impl HubBuilder {
                 #[cfg(feature = "metrics")]
                 recorded: crate::metrics::Recorded::default(),
                 clock: self.clock,
+                calendar: self.calendar,
                 ending: Ending::default(),
             }),
         }

@@ -64,6 +64,24 @@ impl<N: Name, T: Clone> NameMap<N, T> {
         }
     }
 
+    /// Changes the value of `name`, made if it is not there, and removes it if `change` says that it is not to stay.
+    pub(crate) fn change(
+        &self,
+        name: &N,
+        make: impl FnOnce() -> T,
+        change: impl FnOnce(&mut T) -> bool,
+    ) {
+        let (hash, shard) = self.locate(name.as_str());
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entry = match self.entry(&mut shard, hash, name) {
+            Entry::Occupied(there) => there,
+            Entry::Vacant(vacant) => vacant.insert((name.clone(), make())),
+        };
+        if !change(&mut entry.get_mut().1) {
+            entry.remove();
+        }
+    }
+
     /// Changes the value of `name`, if it is there.
     pub(crate) fn update(&self, name: &N, change: impl FnOnce(&mut T)) {
         let (hash, shard) = self.locate(name.as_str());

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Arc, PoisonError},
+    time::SystemTime,
 };
 
 use slab::Slab;
@@ -16,7 +17,10 @@ use super::{
 use crate::{
     connections::Place,
     error::HubError,
-    model::{Event, Outbound, Person, Role, RoomName, UserName},
+    model::{
+        Event, Kind, Looks, Mask, MaskEntry, MaskList, Outbound, Person, Role, RoomInfo, RoomName,
+        RoomSetting, RoomSettings, Stamp, Style, Topic, UserName,
+    },
     sync::{Mutex, MutexGuard},
 };
 
@@ -26,6 +30,7 @@ pub(crate) struct Room {
     name: RoomName,
     /// In which order the locks of several rooms are taken, and where the room is in the list of all.
     position: Position,
+    created: SystemTime,
     state: Mutex<RoomState>,
 }
 
@@ -41,15 +46,46 @@ pub(crate) struct RoomState {
     behind: Vec<Arc<Mailbox>>,
     /// The number of the last message.
     seq: u64,
-    topic: Arc<str>,
-    bans: HashSet<UserName>,
+    topic: Topic,
+    settings: RoomSettings,
+    masks: Masks,
     invited: HashSet<UserName>,
-    invite_only: bool,
     owners: usize,
     /// It stays when it is empty, and nobody owns it for having come first.
     permanent: bool,
     /// Its place among all rooms. Without one it is gone, and whoever still finds it looks again.
     place: Option<Place>,
+}
+
+/// The lists of masks of a room, each in the order in which it grew.
+#[derive(Debug, Default)]
+struct Masks {
+    bans: Vec<MaskEntry>,
+    ban_exceptions: Vec<MaskEntry>,
+    invite_exceptions: Vec<MaskEntry>,
+}
+
+impl Masks {
+    fn of(&self, list: MaskList) -> &Vec<MaskEntry> {
+        match list {
+            MaskList::Bans => &self.bans,
+            MaskList::BanExceptions => &self.ban_exceptions,
+            MaskList::InviteExceptions => &self.invite_exceptions,
+        }
+    }
+
+    fn of_mut(&mut self, list: MaskList) -> &mut Vec<MaskEntry> {
+        match list {
+            MaskList::Bans => &mut self.bans,
+            MaskList::BanExceptions => &mut self.ban_exceptions,
+            MaskList::InviteExceptions => &mut self.invite_exceptions,
+        }
+    }
+
+    fn match_any(&self, list: MaskList, looks: &Looks<'_>) -> bool {
+        let mut masks = self.of(list).iter();
+        masks.any(|entry| entry.mask.matches_looks(looks))
+    }
 }
 
 /// A member of a room.
@@ -69,6 +105,40 @@ pub(crate) struct Actor<'a> {
     pub(crate) position: Position,
 }
 
+/// Somebody who talks in a room, from inside or from outside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speaker<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) mailbox: &'a Arc<Mailbox>,
+    /// The member that they are, if they are one.
+    pub(crate) actor: Option<Actor<'a>>,
+}
+
+/// A message that is about to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) text: Arc<str>,
+    pub(crate) kind: Kind,
+    pub(crate) extra: Option<Arc<str>>,
+    pub(crate) stamp: Stamp,
+}
+
+impl Message {
+    pub(crate) fn new(text: &str, style: Style<'_>, stamp: Stamp) -> Self {
+        Self {
+            text: text.into(),
+            kind: style.kind,
+            extra: style.extra.map(Arc::from),
+            stamp,
+        }
+    }
+
+    /// How long its texts are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len() + self.extra.as_ref().map_or(0, |extra| extra.len())
+    }
+}
+
 /// Something is not done, for this reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -85,20 +155,29 @@ impl From<HubError> for Stop {
 }
 
 impl Room {
-    pub(crate) fn new(name: RoomName, position: Position, place: Place) -> Self {
+    pub(crate) fn new(
+        name: RoomName,
+        position: Position,
+        place: Place,
+        created: SystemTime,
+    ) -> Self {
         Self {
             name,
             position,
+            created,
             state: Mutex::new(RoomState {
                 members: BTreeMap::new(),
                 next: Position::default(),
                 outlets: Slab::new(),
                 behind: Vec::new(),
                 seq: 0,
-                topic: "".into(),
-                bans: HashSet::new(),
+                topic: Topic {
+                    text: "".into(),
+                    set: None,
+                },
+                settings: RoomSettings::default(),
+                masks: Masks::default(),
                 invited: HashSet::new(),
-                invite_only: false,
                 owners: 0,
                 permanent: false,
                 place: Some(place),
@@ -119,44 +198,79 @@ impl Room {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends `text` to all members.
+    /// When it was made.
+    pub(crate) fn created(&self) -> SystemTime {
+        self.created
+    }
+
+    /// How it is listed.
+    pub(crate) fn info(&self, state: &RoomState) -> RoomInfo {
+        RoomInfo {
+            name: self.name.clone(),
+            members: state.members.len(),
+            topic: state.topic.clone(),
+            created: self.created,
+        }
+    }
+
+    /// Sends a message to all members of at least that role, and to who says it.
     pub(crate) fn publish(
         &self,
-        actor: Actor<'_>,
-        text: &str,
+        speaker: Speaker<'_>,
+        least: Role,
+        message: Message,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         let mut state = self.lock();
-        let from = state.member(actor)?.person.clone();
+        let from = state.may_talk(speaker)?;
         state.wait(effects)?;
-        state.say(&self.name, Some(from), text, Manner::Urgent, effects);
+        let is_plain = least == Role::Member;
+        let event = state.said(&self.name, Some(from), least, message, is_plain);
+        state.tell_at_least(least, speaker.mailbox, event, effects);
+        Ok(())
+    }
+
+    /// Sends something that nobody reads to all members, and to who sends it.
+    pub(crate) fn signal(
+        &self,
+        speaker: Speaker<'_>,
+        extra: Arc<str>,
+        stamp: Stamp,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let mut state = self.lock();
+        let from = state.may_talk(speaker)?;
+        state.wait(effects)?;
+        let event = Event::Signal {
+            room: Some(self.name.clone()),
+            to: None,
+            from,
+            extra,
+            stamp,
+        };
+        state.tell_at_least(Role::Member, speaker.mailbox, event, effects);
         Ok(())
     }
 
     /// Whether a member may send something now.
     pub(crate) fn admits(&self, actor: Actor<'_>, effects: &mut Effects) -> Result<(), Stop> {
         let mut state = self.lock();
-        state.member(actor)?;
+        state.may_talk_inside(actor)?;
         state.wait(effects)
     }
 
-    /// Sends `texts` to all members, without waiting for anybody.
+    /// Sends messages to all members, without waiting for anybody.
     pub(crate) fn publish_all(
         &self,
         actor: Actor<'_>,
-        texts: &mut Vec<Arc<str>>,
+        messages: &mut Vec<Message>,
         effects: &mut Effects,
     ) -> Result<(), HubError> {
         let mut state = self.lock();
-        let from = state.member(actor)?.person.clone();
-        let mut said = texts.drain(..).map(|text| {
-            state.seq += 1;
-            Event::Said {
-                room: self.name.clone(),
-                seq: state.seq,
-                from: Some(from.clone()),
-                text,
-            }
+        let from = state.may_talk_inside(actor)?;
+        let mut said = messages.drain(..).map(|message| {
+            let from = Some(from.clone());
+            state.said(&self.name, from, Role::Member, message, true)
         });
         let outbound = match (said.len(), said.next()) {
             (1, Some(event)) => Outbound::new(event),
@@ -167,7 +281,11 @@ impl Room {
     }
 
     /// Sends `text` to all members, for the program. Returns the number of the message.
-    pub(crate) fn announce(&self, text: &str, effects: &mut Effects) -> Result<u64, HubError> {
+    pub(crate) fn announce(
+        &self,
+        message: Message,
+        effects: &mut Effects,
+    ) -> Result<u64, HubError> {
         let mut state = self.lock();
         if state.is_gone() {
             return Err(HubError::NoSuchRoom);
@@ -179,7 +297,9 @@ impl Room {
         {
             return Err(HubError::Busy);
         }
-        state.say(&self.name, None, text, Manner::Program, effects);
+        let event = state.said(&self.name, None, Role::Member, message, true);
+        let outbound = Arc::new(Outbound::new(event));
+        state.tell_those(&outbound, Manner::Program, |_| true, effects);
         Ok(state.seq)
     }
 }
@@ -208,38 +328,82 @@ impl RoomState {
         self.seq
     }
 
-    pub(crate) fn topic(&self) -> &Arc<str> {
+    pub(crate) fn topic(&self) -> &Topic {
         &self.topic
     }
 
-    pub(crate) fn set_topic(&mut self, topic: Arc<str>) {
-        self.topic = topic;
+    pub(crate) fn set_topic(&mut self, text: Arc<str>, by: Option<UserName>, at: SystemTime) {
+        self.topic = Topic {
+            text,
+            set: Some((by, at)),
+        };
     }
 
-    pub(crate) fn is_invite_only(&self) -> bool {
-        self.invite_only
+    pub(crate) fn settings(&self) -> &RoomSettings {
+        &self.settings
     }
 
-    pub(crate) fn set_invite_only(&mut self, on: bool) {
-        self.invite_only = on;
-        self.invited = HashSet::new();
+    /// Makes that so. `false` if it was.
+    pub(crate) fn set(&mut self, setting: RoomSetting) -> bool {
+        let is_about_invitations = matches!(setting, RoomSetting::InviteOnly(_));
+        let is_news = self.settings.set(setting);
+        if is_news && is_about_invitations {
+            self.invited = HashSet::new();
+        }
+        is_news
     }
 
-    pub(crate) fn is_banned(&self, name: &UserName) -> bool {
-        self.bans.contains(name)
+    /// Whether who is no member may know of the room.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.settings.invite_only && !self.settings.secret
     }
 
-    pub(crate) fn ban(&mut self, name: UserName, max: usize) -> Result<(), HubError> {
-        self.invited.remove(&name);
-        insert(&mut self.bans, name, max)
+    /// What whoever is no member is told when that is what it takes.
+    pub(crate) fn to_strangers(&self) -> HubError {
+        match self.settings.secret {
+            true => HubError::NoSuchRoom,
+            false => HubError::NotAMember,
+        }
     }
 
-    pub(crate) fn unban(&mut self, name: &UserName) {
-        self.bans.remove(name);
+    pub(crate) fn is_banned(&self, looks: &Looks<'_>) -> bool {
+        self.masks.match_any(MaskList::Bans, looks)
+            && !self.masks.match_any(MaskList::BanExceptions, looks)
     }
 
-    pub(crate) fn bans(&self) -> impl Iterator<Item = &UserName> {
-        self.bans.iter()
+    /// Puts `mask` on a list. `false` if it was there.
+    pub(crate) fn add_mask(
+        &mut self,
+        list: MaskList,
+        entry: MaskEntry,
+        max: usize,
+    ) -> Result<bool, HubError> {
+        if list == MaskList::Bans
+            && let Some(name) = entry.mask.only_name()
+            && let Ok(name) = name.parse()
+        {
+            self.invited.remove(&name);
+        }
+        let masks = self.masks.of_mut(list);
+        if masks.iter().any(|there| there.mask == entry.mask) {
+            return Ok(false);
+        }
+        if masks.len() >= max {
+            return Err(HubError::TooManyNames(max));
+        }
+        masks.push(entry);
+        Ok(true)
+    }
+
+    /// Takes `mask` off a list. Returns it as it was there.
+    pub(crate) fn remove_mask(&mut self, list: MaskList, mask: &Mask) -> Option<Mask> {
+        let masks = self.masks.of_mut(list);
+        let index = masks.iter().position(|there| there.mask == *mask)?;
+        Some(masks.remove(index).mask)
+    }
+
+    pub(crate) fn masks(&self, list: MaskList) -> &[MaskEntry] {
+        self.masks.of(list)
     }
 
     pub(crate) fn invite(&mut self, name: UserName, max: usize) -> Result<(), HubError> {
@@ -276,6 +440,28 @@ impl RoomState {
         match self.members.get(&actor.position) {
             Some(member) if Arc::ptr_eq(&member.user, actor.user) => Ok(member),
             _ => Err(HubError::NotAMember),
+        }
+    }
+
+    /// Who speaks, if they may.
+    fn may_talk(&self, speaker: Speaker<'_>) -> Result<Person, HubError> {
+        if let Some(actor) = speaker.actor {
+            return self.may_talk_inside(actor);
+        }
+        match () {
+            () if self.is_gone() => Err(HubError::NoSuchRoom),
+            () if self.settings.members_only => Err(self.to_strangers()),
+            () if self.is_banned(&Looks::of(speaker.person)) => Err(HubError::Banned),
+            () if self.settings.moderated => Err(HubError::Moderated),
+            () => Ok(speaker.person.clone()),
+        }
+    }
+
+    fn may_talk_inside(&self, actor: Actor<'_>) -> Result<Person, HubError> {
+        let member = self.member(actor)?;
+        match self.settings.moderated && member.role < Role::Voiced {
+            true => Err(HubError::Moderated),
+            false => Ok(member.person.clone()),
         }
     }
 
@@ -328,18 +514,37 @@ impl RoomState {
         }
     }
 
-    /// Whether `user` may come in. An invitation is used up.
-    pub(crate) fn admit(&mut self, name: &UserName, max_members: usize) -> Result<(), HubError> {
-        if self.bans.contains(name) {
+    /// Whether `person` may come in. An invitation is used up; who has one needs no key, and is let in although there
+    /// are as many members as the room should have.
+    pub(crate) fn admit(
+        &mut self,
+        person: &Person,
+        key: Option<&str>,
+        max_members: usize,
+    ) -> Result<(), HubError> {
+        let looks = Looks::of(person);
+        if self.is_banned(&looks) {
             return Err(HubError::Banned);
         }
-        if self.invite_only && !self.invited.contains(name) {
-            return Err(HubError::InviteOnly);
+        let is_invited = self.invited.contains(person.name());
+        if !is_invited {
+            let settings = &self.settings;
+            if settings.invite_only && !self.masks.match_any(MaskList::InviteExceptions, &looks) {
+                return Err(HubError::InviteOnly);
+            }
+            if settings.key.as_deref().is_some_and(|it| key != Some(it)) {
+                return Err(HubError::BadKey);
+            }
+            if let Some(limit) = settings.limit
+                && self.members.len() >= limit
+            {
+                return Err(HubError::RoomFull(limit));
+            }
         }
         if self.members.len() >= max_members {
             return Err(HubError::RoomFull(max_members));
         }
-        self.invited.remove(name);
+        self.invited.remove(person.name());
         Ok(())
     }
 
@@ -391,39 +596,44 @@ impl RoomState {
         let Some((_, heir)) = heir else {
             return;
         };
-        heir.role = Role::Owner;
+        let was = std::mem::replace(&mut heir.role, Role::Owner);
         self.owners = 1;
         let name = heir.person.clone();
         let event = Event::Role {
             room: room.clone(),
             name,
             role: Role::Owner,
+            was,
             by: None,
         };
         self.tell(event, None, effects);
     }
 
-    /// Gives the member at `position` a role. `false` if they had it.
-    pub(crate) fn set_role(&mut self, position: Position, role: Role) -> Result<bool, HubError> {
+    /// What the member at `position` may do, if there is one.
+    pub(crate) fn role(&self, position: Position) -> Result<Role, HubError> {
+        let member = self.members.get(&position);
+        member.map(|member| member.role).ok_or(HubError::NotAMember)
+    }
+
+    /// Gives the member at `position` another role.
+    pub(crate) fn set_role(&mut self, position: Position, role: Role) -> Result<(), HubError> {
         let keeps_owner = self.permanent || self.owners > 1;
         let member = self.members.get_mut(&position);
         let member = member.ok_or(HubError::NotAMember)?;
-        if member.role == role {
-            return Ok(false);
-        }
-        if member.role == Role::Owner {
+        if member.role == Role::Owner && role != Role::Owner {
             if !keeps_owner {
                 return Err(HubError::LastOwner);
             }
             self.owners -= 1;
+        } else if member.role != Role::Owner && role == Role::Owner {
+            self.owners += 1;
         }
-        self.owners += usize::from(role == Role::Owner);
         member.role = role;
-        Ok(true)
+        Ok(())
     }
 
     /// Changes who the member at `position` is to others.
-    pub(crate) fn rename(&mut self, position: Position, person: &Person) {
+    pub(crate) fn reintroduce(&mut self, position: Position, person: &Person) {
         if let Some(member) = self.members.get_mut(&position) {
             member.person = person.clone();
         }
@@ -488,6 +698,28 @@ impl RoomState {
         self.tell_those(&outbound, Manner::Urgent, is_other, effects);
     }
 
+    /// Tells the moderators, but not whoever acts.
+    pub(crate) fn tell_moderators(
+        &mut self,
+        event: Event,
+        actor: Option<Actor<'_>>,
+        effects: &mut Effects,
+    ) {
+        let outbound = Arc::new(Outbound::new(event));
+        let is_other =
+            |member: &&Member| !actor.is_some_and(|actor| Arc::ptr_eq(actor.user, &member.user));
+        let moderators = self.members.values().filter(|m| m.role >= Role::Moderator);
+        for member in moderators.filter(is_other) {
+            for outlet in member
+                .outlets
+                .iter()
+                .filter_map(|&key| self.outlets.get(key))
+            {
+                let _ = effects.push(outlet, Item::Shared(outbound.clone()), Manner::Urgent);
+            }
+        }
+    }
+
     /// Tells the connections of members that `wants` picks.
     pub(crate) fn tell_those(
         &mut self,
@@ -505,23 +737,67 @@ impl RoomState {
         self.note_behind(&effects.behind[already_behind..]);
     }
 
-    fn say(
+    /// Tells the members of at least that role, and the connection of who speaks.
+    fn tell_at_least(
+        &mut self,
+        least: Role,
+        speaker: &Arc<Mailbox>,
+        event: Event,
+        effects: &mut Effects,
+    ) {
+        let outbound = Arc::new(Outbound::new(event));
+        let mut is_told = false;
+        if least == Role::Member {
+            let wants = |outlet: &Arc<Mailbox>| {
+                is_told |= Arc::ptr_eq(outlet, speaker);
+                true
+            };
+            self.tell_those(&outbound, Manner::Urgent, wants, effects);
+        } else {
+            let already_behind = effects.behind.len();
+            for member in self.members.values().filter(|member| member.role >= least) {
+                for outlet in member
+                    .outlets
+                    .iter()
+                    .filter_map(|&key| self.outlets.get(key))
+                {
+                    is_told |= Arc::ptr_eq(outlet, speaker);
+                    let _ = effects.push(outlet, Item::Shared(outbound.clone()), Manner::Urgent);
+                }
+            }
+            self.note_behind(&effects.behind[already_behind..]);
+        }
+        if !is_told {
+            let _ = effects.push(speaker, Item::Shared(outbound), Manner::Urgent);
+        }
+    }
+
+    /// The event that a message is, which is the next one of the room if it `counts`.
+    fn said(
         &mut self,
         room: &RoomName,
         from: Option<Person>,
-        text: &str,
-        manner: Manner,
-        effects: &mut Effects,
-    ) {
-        self.seq += 1;
-        let event = Event::Said {
+        least: Role,
+        message: Message,
+        counts: bool,
+    ) -> Event {
+        self.seq += u64::from(counts);
+        let Message {
+            text,
+            kind,
+            extra,
+            stamp,
+        } = message;
+        Event::Said {
             room: room.clone(),
-            seq: self.seq,
+            seq: if counts { self.seq } else { 0 },
             from,
-            text: text.into(),
-        };
-        let outbound = Arc::new(Outbound::new(event));
-        self.tell_those(&outbound, manner, |_| true, effects);
+            text,
+            kind,
+            least,
+            extra,
+            stamp,
+        }
     }
 
     /// Remembers who is behind. It is a short list: a mailbox is pushed to once before somebody waits.

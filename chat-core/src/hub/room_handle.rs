@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{Effects, Inner, Room, Stop};
 use crate::{
     error::HubError,
-    model::{Role, RoomName, UserName},
+    model::{
+        Mask, MaskEntry, MaskList, Role, RoleChange, RoomName, RoomSetting, RoomSettings, UserName,
+    },
     plug::one_line,
     rt::{Runtime, deadline_after},
 };
@@ -88,7 +90,7 @@ impl RoomHandle {
 
     /// The topic; empty for none.
     pub fn topic(&self) -> Arc<str> {
-        self.room.lock().topic().clone()
+        self.room.lock().topic().text.clone()
     }
 
     /// Sets the topic. A line end or NUL in it becomes a space.
@@ -110,7 +112,8 @@ impl RoomHandle {
         self.hub.check_open()?;
         self.hub.check_text(text)?;
         let mut effects = Effects::default();
-        self.room.announce(&one_line(text), &mut effects)
+        self.room
+            .announce(self.hub.program_message(text), &mut effects)
     }
 
     /// Like [`publish`](Self::publish), but lets readers' tasks run when it has published more than they have
@@ -166,16 +169,28 @@ impl RoomHandle {
     ///
     /// [`HubError::BadName`].
     pub fn unban(&self, name: &str) -> Result<(), HubError> {
-        let name = name.parse()?;
-        let mut room = self.room.lock();
-        room.allow(None, Role::Moderator)?;
-        room.unban(&name);
-        Ok(())
+        let name: UserName = name.parse()?;
+        self.set_mask(MaskList::Bans, name.as_str(), false)
     }
 
-    /// Who is banned, in no order.
-    pub fn bans(&self) -> Vec<UserName> {
-        self.room.lock().bans().cloned().collect()
+    /// Who is banned, in the order in which they were.
+    pub fn bans(&self) -> Vec<Mask> {
+        let bans = self.masks(MaskList::Bans).into_iter();
+        bans.map(|entry| entry.mask).collect()
+    }
+
+    /// What is on a list, the oldest first.
+    pub fn masks(&self, list: MaskList) -> Vec<MaskEntry> {
+        self.room.lock().masks(list).to_vec()
+    }
+
+    /// Puts `mask` on a list, or takes it off. Who is in the room stays.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`], [`HubError::BadMask`] and [`HubError::TooManyNames`].
+    pub fn set_mask(&self, list: MaskList, mask: &str, on: bool) -> Result<(), HubError> {
+        self.act(|hub, room, effects| hub.set_mask(None, room, list, mask, on, effects))
     }
 
     /// Gives a member a role.
@@ -185,12 +200,26 @@ impl RoomHandle {
     /// [`HubError::NoSuchUser`], [`HubError::NotThere`] and, in a room that is not permanent,
     /// [`HubError::LastOwner`].
     pub fn set_role(&self, name: &str, role: Role) -> Result<(), HubError> {
-        self.act(|hub, room, effects| hub.set_role(None, room, name, role, effects))
+        self.act(|hub, room, effects| hub.set_role(None, room, name, RoleChange::To(role), effects))
     }
 
     /// Whether one must have been invited to join.
     pub fn is_invite_only(&self) -> bool {
-        self.room.lock().is_invite_only()
+        self.room.lock().settings().invite_only
+    }
+
+    /// How the room is.
+    pub fn settings(&self) -> RoomSettings {
+        self.room.lock().settings().clone()
+    }
+
+    /// Changes how the room is. Who is in it stays.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchRoom`].
+    pub fn set(&self, setting: RoomSetting) -> Result<(), HubError> {
+        self.act(|hub, room, effects| hub.set(None, room, setting.clone(), effects))
     }
 
     /// Says whether one must have been invited to join. Who is in the room stays.
@@ -199,7 +228,7 @@ impl RoomHandle {
     ///
     /// [`HubError::NoSuchRoom`].
     pub fn set_invite_only(&self, on: bool) -> Result<(), HubError> {
-        self.act(|hub, room, effects| hub.set_invite_only(None, room, on, effects))
+        self.set(RoomSetting::InviteOnly(on))
     }
 
     /// Lets `name` join once, although one must have been invited, and tells them.
@@ -208,7 +237,7 @@ impl RoomHandle {
     ///
     /// [`HubError::NoSuchUser`] and [`HubError::TooManyNames`].
     pub fn invite(&self, name: &str) -> Result<(), HubError> {
-        self.act(|hub, room, effects| hub.invite(None, room, name, effects))
+        self.act(|hub, room, effects| hub.invite(None, room, name, effects).map(drop))
     }
 
     /// Does something for the program.

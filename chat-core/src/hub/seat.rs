@@ -1,20 +1,28 @@
 //! One connection's place in a hub.
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{
+    cell::Cell,
+    mem,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use super::{
     Inner,
     effects::{Effects, Told, discard},
     mailbox::{Item, Mailbox, Manner, Reader, wake_all},
     names::NameMap,
-    room::{Actor, Room, Stop},
+    room::{Actor, Message, Room, Speaker, Stop},
     roster::Position,
     user::{Devices, Entry, Joined, User},
 };
 use crate::{
     config::SlowReader,
     error::HubError,
-    model::{Answer, Event, Person, QuitReason, Role, RoomName, UserName, Verb, Whois, same_name},
+    model::{
+        Answer, Event, MaskList, MessageId, Person, Profile, QuitReason, Role, RoleChange,
+        RoomInfo, RoomName, RoomSetting, Stamp, Style, Topic, UserName, Verb, Whois, same_name,
+    },
 };
 
 /// One connection's place in a hub: a mailbox, and a user once it has registered.
@@ -25,7 +33,26 @@ pub(crate) struct Seat {
     hub: Arc<Inner>,
     mailbox: Arc<Mailbox>,
     registered: Option<Box<Registered>>,
+    /// The number of this connection in the hub, and how many messages it has sent.
+    number: u32,
+    sent: Cell<u32>,
+    /// What few have.
+    more: Option<Box<More>>,
 }
+
+/// What few connections have.
+#[derive(Default)]
+struct More {
+    /// The account that its peer has proved to be its own.
+    account: Option<UserName>,
+    /// Its peer has proved that it may be an operator. Another connection of the same user has not by that.
+    is_elevated: bool,
+    /// Whose coming and going it is told of.
+    watched: Vec<UserName>,
+}
+
+/// The most users that one connection watches.
+const MAX_WATCHED: usize = 100;
 
 /// Who a connection belongs to, with a copy of what its messages need, so that they lock nothing for it.
 struct Registered {
@@ -49,6 +76,7 @@ struct Recipient {
     user: Arc<User>,
     /// The version of the user that this is true of.
     version: u64,
+    person: Person,
     devices: Devices,
 }
 
@@ -93,13 +121,14 @@ impl Recipient {
         last: &'a mut Option<Box<Self>>,
         names: &NameMap<UserName, Entry>,
         name: &str,
-    ) -> Result<&'a Devices, HubError> {
+    ) -> Result<&'a Self, HubError> {
         let is_known = |last: &Self| last.name == name && last.user.version() == last.version;
         if !last.as_deref().is_some_and(is_known) {
             // The version first: whoever changes an entry changes the version after it.
             let look = |entry: &Entry| (entry.user.version(), entry.clone());
             let (version, Entry { user, devices }) =
                 names.get(name, look).ok_or(HubError::NoSuchUser)?;
+            let person = user.lock_as(name)?.person.clone();
             let mut text = match last.take() {
                 Some(last) => last.name,
                 None => String::new(),
@@ -110,11 +139,11 @@ impl Recipient {
                 name: text,
                 user,
                 version,
+                person,
                 devices,
             }));
         }
-        let last = last.as_ref().ok_or(HubError::NoSuchUser)?;
-        Ok(&last.devices)
+        last.as_deref().ok_or(HubError::NoSuchUser)
     }
 }
 
@@ -140,10 +169,109 @@ impl Seat {
         let bytes = hub.limits.mailbox_bytes();
         let mailbox = Arc::new(Mailbox::new(bytes, reader, slow_reader));
         Self {
+            number: hub.next_connection(),
             hub,
             mailbox,
             registered: None,
+            sent: Cell::new(0),
+            more: None,
         }
+    }
+
+    /// Marks a message of this connection's.
+    pub(super) fn next_stamp(&self, at: Stamp) -> Stamp {
+        let stamp = self.stamp(at);
+        self.sent.set(stamp.id().number.wrapping_add(1));
+        stamp
+    }
+
+    fn stamp(&self, at: Stamp) -> Stamp {
+        at.of(MessageId {
+            connection: self.number,
+            number: self.sent.get(),
+        })
+    }
+
+    /// The account that the peer has proved to be its own.
+    pub(crate) fn account(&self) -> Option<&UserName> {
+        self.more.as_ref()?.account.as_ref()
+    }
+
+    /// The peer has proved that the account is its own. Returns what others are told of it, if it is news.
+    pub(crate) fn log_in(
+        &mut self,
+        account: UserName,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
+        let event = match &self.registered {
+            Some(_) => {
+                let known = Some(account.clone());
+                self.describe(|profile| profile.account = known, effects)?
+            }
+            None => None,
+        };
+        self.more.get_or_insert_default().account = Some(account);
+        Ok(event)
+    }
+
+    /// Changes what the user says of themselves. Returns what others are told of it, if it is news.
+    pub(crate) fn describe(
+        &mut self,
+        change: impl FnOnce(&mut Profile),
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
+        let (hub, me) = (self.hub.clone(), self.mailbox.clone());
+        let registered = self.registered()?;
+        let event = hub.describe(&registered.user, &me, change, effects)?;
+        registered.refresh(&me);
+        Ok(event)
+    }
+
+    /// The peer has proved that it may be an operator. Returns what others are told of it, if it is news.
+    pub(crate) fn elevate(&mut self, effects: &mut Effects) -> Result<Option<Event>, Stop> {
+        let event = self.describe(|profile| profile.operator = true, effects)?;
+        self.more.get_or_insert_default().is_elevated = true;
+        Ok(event)
+    }
+
+    /// The user is no operator any more, on whatever connection. Returns what others are told of it, if it is news.
+    pub(crate) fn step_down(&mut self, effects: &mut Effects) -> Result<Option<Event>, Stop> {
+        let event = self.describe(|profile| profile.operator = false, effects)?;
+        if let Some(more) = &mut self.more {
+            more.is_elevated = false;
+        }
+        Ok(event)
+    }
+
+    /// Whether the user is an operator, and has become one on this connection.
+    fn check_operator(&self) -> Result<&Person, HubError> {
+        let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
+        let is_elevated = self.more.as_ref().is_some_and(|more| more.is_elevated);
+        match is_elevated && registered.person.is_operator() {
+            true => Ok(&registered.person),
+            false => Err(HubError::NotOperator),
+        }
+    }
+
+    /// As an operator, puts somebody out of the chat.
+    pub(crate) fn kill(
+        &self,
+        name: &str,
+        reason: &str,
+        effects: &mut Effects,
+    ) -> Result<(), HubError> {
+        let by = self.check_operator()?;
+        self.hub.short(reason)?;
+        self.hub
+            .put_out(name, &format!("killed by {by}: {reason}"), effects)
+    }
+
+    /// As an operator, tells everybody something.
+    pub(crate) fn announce(&self, text: &str, effects: &mut Effects) -> Result<(), HubError> {
+        let by = self.check_operator()?;
+        self.hub.check_text(text)?;
+        self.hub.announce_to_all(by, text, effects);
+        Ok(())
     }
 
     pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
@@ -193,89 +321,162 @@ impl Seat {
                 let user = self.hub.claim(person, &self.mailbox, now, effects)?;
                 let registered = Registered::new(user, &self.mailbox);
                 let name = registered.person.clone();
+                let rooms = registered.rooms.iter();
+                let rooms = rooms.map(|joined| joined.room.name().clone()).collect();
                 self.registered = Some(Box::new(registered));
-                Ok(Answer::Welcome { name })
+                Ok(Answer::Welcome {
+                    name,
+                    rooms,
+                    connection: self.number,
+                    limits: self.hub.limits,
+                })
             }
         }
     }
 
-    /// Sends `text` to whoever has the name `to`.
-    pub(crate) fn send(&mut self, to: &str, text: &str, effects: &mut Effects) -> Result<(), Stop> {
+    /// Sends a message to whoever has the name `to`. Returns who got it, and what the user's other connections are told,
+    /// if the sender wants a `receipt`.
+    pub(crate) fn send(
+        &mut self,
+        to: &str,
+        text: &str,
+        style: Style<'_>,
+        receipt: bool,
+        effects: &mut Effects,
+    ) -> Result<Option<(Person, Event)>, Stop> {
         if let Some(registered) = &mut self.registered {
             // Another connection of the same user may have changed the name by now.
             registered.refresh(&self.mailbox);
         }
+        let stamp = self.stamp(effects.at);
         let registered = self.registered.as_mut().filter(|r| r.is_here);
         let registered = registered.ok_or(HubError::NotRegistered)?;
         self.hub.check_text(text)?;
-        let alone = registered.others.is_empty();
-        let devices = Recipient::find(&mut registered.recipient, &self.hub.names, to)?;
-        let from = Some(registered.person.clone());
-        let text: Arc<str> = text.into();
+        let Registered {
+            person: me,
+            others,
+            recipient,
+            ..
+        } = &mut **registered;
+        let recipient = Recipient::find(recipient, &self.hub.names, to)?;
+        let Message {
+            text,
+            kind,
+            extra,
+            stamp,
+        } = Message::new(text, style, stamp);
+        let direct = || Event::Direct {
+            from: Some(me.clone()),
+            text: text.clone(),
+            kind,
+            extra: extra.clone(),
+            stamp,
+        };
         let mut told = Told::Never;
-        if let [mailbox] = devices.as_slice() {
-            let item = Item::Own(Event::Direct {
-                from,
-                text: text.clone(),
-            });
-            told = effects.push(mailbox, item, Manner::Patient);
+        let devices = recipient.devices.as_slice();
+        if let [mailbox] = devices {
+            told = effects.push(mailbox, Item::Own(direct()), Manner::Patient);
         } else {
             let before = effects.behind.len();
-            let behind = devices.as_slice().iter().filter(|d| d.is_behind());
+            let behind = devices.iter().filter(|d| d.is_behind());
             effects.behind.extend(behind.cloned());
             if effects.behind.len() > before {
                 return Err(Stop::Held);
             }
-            for device in devices.as_slice() {
-                let event = Event::Direct {
-                    from: from.clone(),
-                    text: text.clone(),
-                };
-                if effects.push(device, Item::Own(event), Manner::Urgent) == Told::Yes {
+            for device in devices {
+                if effects.push(device, Item::Own(direct()), Manner::Urgent) == Told::Yes {
                     told = Told::Yes;
                 }
             }
         }
         match told {
-            Told::Yes if alone => Ok(()),
-            Told::Yes => {
-                self.tell_others(to, text, effects);
-                Ok(())
-            }
-            Told::NotYet => Err(Stop::Held),
+            Told::Yes => {}
+            Told::NotYet => return Err(Stop::Held),
             // Their connection is about to be closed, and their name to be free.
-            Told::Never => Err(HubError::NoSuchUser.into()),
+            Told::Never => return Err(HubError::NoSuchUser.into()),
         }
-    }
-
-    /// Tells the user's other connections what this one has sent.
-    fn tell_others(&self, to: &str, text: Arc<str>, effects: &mut Effects) {
-        let (Some(registered), Ok(to)) = (&self.registered, to.parse::<UserName>()) else {
-            return;
-        };
+        self.sent.set(self.sent.get().wrapping_add(1));
+        if others.is_empty() && !receipt {
+            return Ok(None);
+        }
         // To oneself: they have got it already.
-        if registered.person == to {
-            return;
+        let others = match recipient.person == *me {
+            true => &[][..],
+            false => others,
+        };
+        let sent = Event::Sent {
+            to: recipient.person.name().clone(),
+            from: me.clone(),
+            text,
+            kind,
+            extra,
+            stamp,
+        };
+        for other in others {
+            let _ = effects.push(other, Item::Own(sent.clone()), Manner::Urgent);
         }
-        for other in &registered.others {
-            let event = Event::Sent {
-                to: to.clone(),
-                text: text.clone(),
-            };
-            let _ = effects.push(other, Item::Own(event), Manner::Urgent);
-        }
+        Ok(receipt.then(|| (recipient.person.clone(), sent)))
     }
 
-    /// Sends `text` to all members of `room`.
+    /// Sends something that nobody reads to a room or a user. Returns what a user is told; in a room one hears it
+    /// oneself.
+    pub(crate) fn signal(
+        &mut self,
+        to: &str,
+        extra: &str,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
+        self.refresh();
+        let registered = self.registered.as_ref().filter(|r| r.is_here);
+        let registered = registered.ok_or(HubError::NotRegistered)?;
+        let stamp = self.next_stamp(effects.at);
+        if to.starts_with('#') {
+            let (room, speaker) = self.speaker(to)?;
+            room.signal(speaker, extra.into(), stamp, effects)?;
+            return Ok(None);
+        }
+        let from = registered.person.clone();
+        let event = self.hub.signal(from, to, extra.into(), stamp, effects)?;
+        Ok(Some(event))
+    }
+
+    /// Sends a message to all members of `room` of at least that role.
     pub(crate) fn say(
         &mut self,
         room: &str,
         text: &str,
+        least: Role,
+        style: Style<'_>,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         self.hub.check_text(text)?;
-        let (room, actor) = self.joined(room)?;
-        room.publish(actor, text, effects)
+        let (room, speaker) = self.speaker(room)?;
+        let message = Message::new(text, style, self.next_stamp(effects.at));
+        room.publish(speaker, least, message, effects)
+    }
+
+    /// Who talks in the room `name`, as a member or from outside.
+    fn speaker(&self, name: &str) -> Result<(Arc<Room>, Speaker<'_>), HubError> {
+        let registered = self.registered.as_ref().filter(|r| r.is_here);
+        let registered = registered.ok_or(HubError::NotRegistered)?;
+        let (room, actor) = match self.joined(name) {
+            Ok((room, actor)) => (room.clone(), Some(actor)),
+            Err(HubError::NotAMember | HubError::NoSuchRoom) => {
+                (self.hub.existing_room(name)?, None)
+            }
+            Err(error) => return Err(error),
+        };
+        let speaker = Speaker {
+            person: &registered.person,
+            mailbox: &self.mailbox,
+            actor,
+        };
+        Ok((room, speaker))
+    }
+
+    /// Whether one is a member of the room `name`.
+    pub(crate) fn is_member(&self, name: &str) -> bool {
+        self.joined(name).is_ok()
     }
 
     /// The name of the room `room`, of which one is a member.
@@ -287,30 +488,44 @@ impl Seat {
     pub(crate) fn join(
         &mut self,
         room: RoomName,
+        key: Option<&str>,
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
         let (hub, me) = (self.hub.clone(), self.mailbox.clone());
         let registered = self.registered()?;
-        let event = hub.join(&registered.user, &me, room, effects)?;
+        let event = hub.join(&registered.user, &me, room, key, effects)?;
         registered.refresh(&me);
         Ok(event)
     }
 
     /// Returns what others are told of it.
-    pub(crate) fn leave(&mut self, room: &str, effects: &mut Effects) -> Result<Event, Stop> {
+    pub(crate) fn leave(
+        &mut self,
+        room: &str,
+        reason: Option<&str>,
+        effects: &mut Effects,
+    ) -> Result<Event, Stop> {
         let (room, actor) = self.joined(room)?;
-        let event = self.hub.leave(actor.user, &self.mailbox, room, effects)?;
+        let reason = reason.map(|reason| self.hub.short(reason)).transpose()?;
+        let event = (self.hub).leave(actor.user, &self.mailbox, room, reason, effects)?;
         self.refresh();
         Ok(event)
+    }
+
+    /// One of the rooms that one is in.
+    pub(crate) fn any_room(&self) -> Result<RoomName, HubError> {
+        let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
+        let joined = registered.rooms.first().ok_or(HubError::NotAMember)?;
+        Ok(joined.room.name().clone())
     }
 
     pub(crate) fn topic(&self, room: &str) -> Result<Answer<'static>, HubError> {
         self.name().ok_or(HubError::NotRegistered)?;
         let room = self.visible(room)?;
-        let text = room.lock().topic().clone();
+        let topic = room.lock().topic().clone();
         Ok(Answer::Topic {
             room: room.name().clone(),
-            text,
+            topic,
         })
     }
 
@@ -343,39 +558,102 @@ impl Seat {
         self.hub.ban(Some(actor), room, name, effects)
     }
 
-    pub(crate) fn unban(&self, room: &str, name: &str) -> Result<(), HubError> {
+    pub(crate) fn unban(&self, room: &str, name: &str, effects: &mut Effects) -> Result<(), Stop> {
         let (room, actor) = self.joined(room)?;
-        let name = name.parse().map_err(HubError::BadName)?;
-        let mut room = room.lock();
-        room.allow(Some(actor), Role::Moderator)?;
-        room.unban(&name);
-        Ok(())
+        let name: UserName = name.parse().map_err(HubError::BadName)?;
+        let mask = name.as_str();
+        (self.hub).set_mask(Some(actor), room, MaskList::Bans, mask, false, effects)
+    }
+
+    pub(crate) fn set_mask(
+        &self,
+        room: &str,
+        list: MaskList,
+        mask: &str,
+        on: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let (room, actor) = self.joined(room)?;
+        (self.hub).set_mask(Some(actor), room, list, mask, on, effects)
+    }
+
+    /// What is on a list. Only moderators may know the exceptions.
+    pub(crate) fn masks(&self, room: &str, list: MaskList) -> Result<Answer<'static>, HubError> {
+        self.name().ok_or(HubError::NotRegistered)?;
+        let found = self.visible(room)?;
+        if list != MaskList::Bans {
+            let (_, actor) = self.joined(room)?;
+            found.lock().allow(Some(actor), Role::Moderator)?;
+        }
+        let masks = found.lock().masks(list).to_vec();
+        Ok(Answer::Masks {
+            room: found.name().clone(),
+            list,
+            masks,
+        })
+    }
+
+    /// How a room is.
+    pub(crate) fn settings(&self, room: &str) -> Result<Answer<'static>, HubError> {
+        self.name().ok_or(HubError::NotRegistered)?;
+        let actor = self.joined(room).ok().map(|(_, actor)| actor);
+        let room = self.visible(room)?;
+        let state = room.lock();
+        let mut settings = state.settings().clone();
+        // Whether they still are, whatever this connection knows.
+        let is_member = actor.is_some_and(|actor| state.member(actor).is_ok());
+        drop(state);
+        if !is_member && settings.key.is_some() {
+            settings.key = Some("*".into());
+        }
+        Ok(Answer::Settings {
+            room: room.name().clone(),
+            settings,
+            created: room.created(),
+        })
     }
 
     pub(crate) fn set_role(
         &self,
         room: &str,
         name: &str,
-        role: Role,
+        change: RoleChange,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         let (room, actor) = self.joined(room)?;
-        self.hub.set_role(Some(actor), room, name, role, effects)
+        self.hub.set_role(Some(actor), room, name, change, effects)
     }
 
-    pub(crate) fn invite(&self, room: &str, name: &str, effects: &mut Effects) -> Result<(), Stop> {
+    /// Returns what the one who is invited is told, if they are not there already.
+    pub(crate) fn invite(
+        &self,
+        room: &str,
+        name: &str,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
         let (room, actor) = self.joined(room)?;
         self.hub.invite(Some(actor), room, name, effects)
     }
 
-    pub(crate) fn set_invite_only(
+    pub(crate) fn set(
         &self,
         room: &str,
-        on: bool,
+        setting: RoomSetting<&str>,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         let (room, actor) = self.joined(room)?;
-        self.hub.set_invite_only(Some(actor), room, on, effects)
+        let setting = match setting {
+            RoomSetting::InviteOnly(on) => RoomSetting::InviteOnly(on),
+            RoomSetting::Moderated(on) => RoomSetting::Moderated(on),
+            RoomSetting::MembersOnly(on) => RoomSetting::MembersOnly(on),
+            RoomSetting::TopicLocked(on) => RoomSetting::TopicLocked(on),
+            RoomSetting::Secret(on) => RoomSetting::Secret(on),
+            RoomSetting::Key(key) => {
+                RoomSetting::Key(key.map(|key| self.hub.short(key)).transpose()?)
+            }
+            RoomSetting::Limit(limit) => RoomSetting::Limit(limit),
+        };
+        self.hub.set(Some(actor), room, setting, effects)
     }
 
     /// Returns what others are told of it, if it is news.
@@ -395,19 +673,76 @@ impl Seat {
         let user = self.hub.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock_as(name)?;
         let (connected, idle) = user.times(now);
+        let since = (self.hub.system_time())
+            .checked_sub(connected)
+            .unwrap_or(SystemTime::UNIX_EPOCH);
         let shared = |joined: &&Joined| {
             let mine = &registered.rooms;
             mine.iter()
                 .any(|mine| Arc::ptr_eq(&mine.room, &joined.room))
         };
         let rooms = state.rooms.iter().filter(shared);
+        let role = |joined: &Joined| {
+            let role = joined.room.lock().role(joined.position);
+            (joined.room.name().clone(), role.unwrap_or_default())
+        };
         Ok(Whois {
             name: state.person.clone(),
             connected,
             idle,
-            rooms: rooms.map(|joined| joined.room.name().clone()).collect(),
-            away: state.away.clone(),
+            since,
+            rooms: rooms.map(role).collect(),
+            away: state.person.away().cloned(),
         })
+    }
+
+    /// Who has a name, if anybody.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<Person>, HubError> {
+        self.name().ok_or(HubError::NotRegistered)?;
+        Ok(self.hub.person(name))
+    }
+
+    /// Is told when `name` comes and goes, or no longer. Returns who that is, and whether they are here.
+    pub(crate) fn watch(&mut self, name: &str, on: bool) -> Result<Answer<'static>, HubError> {
+        self.name().ok_or(HubError::NotRegistered)?;
+        let name: UserName = name.parse().map_err(HubError::BadName)?;
+        let watched = &mut self.more.get_or_insert_default().watched;
+        let there = watched.iter().position(|watched| *watched == name);
+        match (there, on) {
+            (None, true) if watched.len() >= MAX_WATCHED => {
+                return Err(HubError::TooManyWatched(MAX_WATCHED));
+            }
+            (None, true) => {
+                watched.push(name.clone());
+                self.hub.watchers.add(&name, &self.mailbox);
+            }
+            (Some(index), false) => {
+                watched.swap_remove(index);
+                self.hub.watchers.remove(&name, &self.mailbox);
+            }
+            _ => {}
+        }
+        // Looked up after it is watched, so that nobody comes unseen.
+        let person = self.hub.person(name.as_str());
+        Ok(Answer::Watched { name, person })
+    }
+
+    /// Is told of nobody's coming and going any more.
+    pub(crate) fn watch_nobody(&mut self) {
+        let more = self.more.as_mut();
+        for name in more
+            .map(|more| mem::take(&mut more.watched))
+            .unwrap_or_default()
+        {
+            self.hub.watchers.remove(&name, &self.mailbox);
+        }
+    }
+
+    /// All who are watched.
+    pub(crate) fn watched(&self) -> Answer<'static> {
+        let watched = self.more.iter().flat_map(|more| &more.watched);
+        let look = |name: &UserName| (name.clone(), self.hub.person(name.as_str()));
+        Answer::AllWatched(watched.map(look).collect())
     }
 
     /// The list of everyone who has a name.
@@ -438,9 +773,11 @@ impl Seat {
                 (Answer::Users { users, first, last }, go_on)
             }
             ListOf::Members(room) => {
-                let (members, go_on) = room.lock().page(*next, *end, most);
+                let state = room.lock();
+                let (members, go_on) = state.page(*next, *end, most);
                 let answer = Answer::Members {
                     room: room.name().clone(),
+                    secret: state.settings().secret,
                     members,
                     first,
                     last: go_on.is_none(),
@@ -448,13 +785,31 @@ impl Seat {
                 (answer, go_on)
             }
             ListOf::Rooms => {
-                let (rooms, go_on) = self.hub.room_list.page(*next, *end, most);
+                let (names, go_on) = self.hub.room_list.page(*next, *end, most);
+                let rooms = names.iter().filter_map(|name| self.listed(name)).collect();
                 let last = go_on.is_none();
                 (Answer::Rooms { rooms, first, last }, go_on)
             }
         };
         *next = go_on.unwrap_or_default();
         (answer, go_on.is_none())
+    }
+
+    /// How a room is listed, if one may know of it.
+    fn listed(&self, name: &RoomName) -> Option<RoomInfo> {
+        let is_member = |room| {
+            let registered = self.registered.as_ref();
+            registered.is_some_and(|r| r.rooms.iter().any(|joined| Arc::ptr_eq(&joined.room, room)))
+        };
+        let room = self.hub.existing_room(name.as_str()).ok()?;
+        let state = room.lock();
+        let is_member = is_member(&room);
+        let is_listed = !state.settings().secret || is_member;
+        let mut info = is_listed.then(|| room.info(&state))?;
+        if !is_member && !state.is_open() {
+            info.topic = Topic::from("");
+        }
+        Some(info)
     }
 
     /// Moves events from the mailbox to `into`, until they cost `budget` bytes.
@@ -470,10 +825,16 @@ impl Seat {
     }
 
     /// Gives the name back, if there is one, and tells those who share a room why. The mailbox stays.
-    pub(crate) fn quit(&mut self, reason: QuitReason, effects: &mut Effects) -> Option<UserName> {
+    pub(crate) fn quit(
+        &mut self,
+        reason: QuitReason,
+        text: Option<Arc<str>>,
+        effects: &mut Effects,
+    ) -> Option<UserName> {
+        self.watch_nobody();
         let registered = self.registered.take()?;
         self.hub
-            .detach(&registered.user, &self.mailbox, reason, effects);
+            .detach(&registered.user, &self.mailbox, reason, text, effects);
         Some(registered.person.into())
     }
 
@@ -506,8 +867,8 @@ impl Seat {
                 Ok((&joined.room, actor))
             }
             None => {
-                self.hub.existing_room(name)?;
-                Err(HubError::NotAMember)
+                let room = self.hub.existing_room(name)?;
+                Err(room.lock().to_strangers())
             }
         }
     }
@@ -518,9 +879,10 @@ impl Seat {
             return Ok(room.clone());
         }
         let room = self.hub.existing_room(name)?;
-        match room.lock().is_invite_only() {
-            true => Err(HubError::NotAMember),
-            false => Ok(room.clone()),
+        let state = room.lock();
+        match state.is_open() {
+            true => Ok(room.clone()),
+            false => Err(state.to_strangers()),
         }
     }
 }
@@ -546,8 +908,18 @@ impl Inner {
         }
     }
 
+    /// The name of the room `name`, if who is no member may talk in it.
+    pub(crate) fn open_to_others(&self, name: &str) -> Result<RoomName, HubError> {
+        let room = self.existing_room(name)?;
+        let state = room.lock();
+        match state.settings().members_only {
+            true => Err(state.to_strangers()),
+            false => Ok(room.name().clone()),
+        }
+    }
+
     /// A text that is shown beside a name, if it is not too long.
-    pub(super) fn short(&self, text: &str) -> Result<Arc<str>, HubError> {
+    pub(crate) fn short(&self, text: &str) -> Result<Arc<str>, HubError> {
         let max = self.limits.max_topic();
         match text.len() <= max {
             true => Ok(text.into()),
@@ -570,7 +942,7 @@ impl Inner {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut effects = Effects::default();
-        self.quit(QuitReason::Closed, &mut effects);
+        self.quit(QuitReason::Closed, None, &mut effects);
         let lost = discard(&self.mailbox);
         self.hub.counters.lost(lost);
     }
@@ -599,7 +971,14 @@ mod tests {
         let hub = Hub::new();
         let mut ada = registered(&hub, "ada", now);
         let mut bob = registered(&hub, "bob", now);
-        ada.send("bob", "one", &mut Effects::default()).unwrap();
+        ada.send(
+            "bob",
+            "one",
+            Style::default(),
+            false,
+            &mut Effects::default(),
+        )
+        .unwrap();
         let mailbox = bob.mailbox.clone();
         let bytes = mailbox.bytes();
         thread::scope(|scope| {
@@ -612,7 +991,13 @@ mod tests {
             while hub.inner().user("bob").is_some() {
                 thread::yield_now();
             }
-            let sent = ada.send("bob", "two", &mut Effects::default());
+            let sent = ada.send(
+                "bob",
+                "two",
+                Style::default(),
+                false,
+                &mut Effects::default(),
+            );
             assert_eq!(sent, Err(HubError::NoSuchUser.into()));
             assert_eq!(mailbox.bytes(), bytes);
             drop(held);

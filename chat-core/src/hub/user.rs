@@ -16,7 +16,11 @@ use super::{
 use crate::{
     config::TakenName,
     error::HubError,
-    model::{Event, Outbound, Person, QuitReason, Role, RoomName, UserName},
+    model::{
+        ErrorCode, Event, Looks, Mask, MaskEntry, MaskList, Outbound, Person, Profile, QuitReason,
+        Role, RoleChange, RoomName, RoomSetting, Stamp, UserName,
+    },
+    plug::one_line,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -46,7 +50,6 @@ pub(crate) struct UserState {
     /// The mailboxes of their connections; none once they are gone.
     devices: Vec<Arc<Mailbox>>,
     pub(crate) rooms: Vec<Joined>,
-    pub(crate) away: Option<Arc<str>>,
 }
 
 /// A room that a user is in.
@@ -98,7 +101,6 @@ impl User {
                 position: Position::default(),
                 devices: vec![mailbox],
                 rooms: Vec::new(),
-                away: None,
             }),
         }
     }
@@ -176,16 +178,19 @@ fn lock_all(rooms: &[Joined]) -> Vec<(&Joined, MutexGuard<'_, RoomState>)> {
     rooms.iter().map(lock).collect()
 }
 
-/// Tells everybody in `rooms` once, however many of them they are in; not the connections of `told`.
+/// Tells everybody in `rooms` once, however many of them they are in, and `others`; not the connections of `told`.
 fn tell_all<'a>(
     rooms: &mut [(&Joined, MutexGuard<'_, RoomState>)],
     event: Event,
     told: impl IntoIterator<Item = &'a Arc<Mailbox>>,
+    others: &[Arc<Mailbox>],
     effects: &mut Effects,
 ) {
     let mut told: HashSet<_> = told.into_iter().map(Arc::as_ptr).collect();
     let outbound = Arc::new(Outbound::new(event));
-    if let [(_, room)] = rooms {
+    if let [(_, room)] = rooms
+        && others.is_empty()
+    {
         // Each connection is there once, so that it need not be remembered.
         let is_other = |outlet: &Arc<Mailbox>| !told.contains(&Arc::as_ptr(outlet));
         return room.tell_those(&outbound, Manner::Urgent, is_other, effects);
@@ -193,6 +198,11 @@ fn tell_all<'a>(
     for (_, room) in rooms {
         let is_first = |outlet: &Arc<Mailbox>| told.insert(Arc::as_ptr(outlet));
         room.tell_those(&outbound, Manner::Urgent, is_first, effects);
+    }
+    for other in others {
+        if told.insert(Arc::as_ptr(other)) {
+            let _ = effects.push(other, Item::Shared(outbound.clone()), Manner::Urgent);
+        }
     }
 }
 
@@ -216,6 +226,10 @@ impl Inner {
             let there = match claimed {
                 Ok(_) => {
                     state.position = self.roster.enter(person.clone(), None);
+                    self.most_users
+                        .fetch_max(self.roster.len(), Ordering::Relaxed);
+                    // While they are locked, so that nobody hears first that they are gone.
+                    self.watchers.came(&person, effects);
                     drop(state);
                     return Ok(user);
                 }
@@ -232,7 +246,7 @@ impl Inner {
                 TakenName::Replace => {
                     let state = there.lock();
                     if state.is_called(name.as_str()) {
-                        for device in self.end(&there, state, QuitReason::Replaced, effects) {
+                        for device in self.end(&there, state, QuitReason::Replaced, None, effects) {
                             effects.add_wake(device.close(CloseReason::Replaced));
                         }
                     }
@@ -276,6 +290,7 @@ impl Inner {
         user: &Arc<User>,
         mailbox: &Arc<Mailbox>,
         reason: QuitReason,
+        text: Option<Arc<str>>,
         effects: &mut Effects,
     ) {
         let mut state = user.lock();
@@ -284,7 +299,7 @@ impl Inner {
             return;
         };
         if state.devices.len() == 1 {
-            self.end(user, state, reason, effects);
+            self.end(user, state, reason, text, effects);
             return;
         }
         state.devices.remove(index);
@@ -308,10 +323,35 @@ impl Inner {
         user: &Arc<User>,
         name: &str,
         reason: QuitReason,
+        text: Option<Arc<str>>,
         effects: &mut Effects,
     ) -> Result<Vec<Arc<Mailbox>>, HubError> {
         let state = user.lock_as(name)?;
-        Ok(self.end(user, state, reason, effects))
+        Ok(self.end(user, state, reason, text, effects))
+    }
+
+    /// Puts `name` out of the chat, and tells them `why`, which others hear as well.
+    pub(super) fn put_out(
+        &self,
+        name: &str,
+        why: &str,
+        effects: &mut Effects,
+    ) -> Result<(), HubError> {
+        let user = self.user(name).ok_or(HubError::NoSuchUser)?;
+        let why = one_line(why);
+        let devices = self.quit(
+            &user,
+            name,
+            QuitReason::Kicked,
+            Some((*why).into()),
+            effects,
+        )?;
+        let notice: Box<str> = format!("you were put out: {why}").into();
+        for device in devices {
+            let event = Event::error(ErrorCode::Kicked, notice.clone());
+            effects.add_wake(device.kick(event));
+        }
+        Ok(())
     }
 
     fn end(
@@ -319,6 +359,7 @@ impl Inner {
         user: &Arc<User>,
         mut state: MutexGuard<'_, UserState>,
         reason: QuitReason,
+        text: Option<Arc<str>>,
         effects: &mut Effects,
     ) -> Vec<Arc<Mailbox>> {
         let devices = std::mem::take(&mut state.devices);
@@ -331,8 +372,9 @@ impl Inner {
         let event = Event::Quit {
             name: state.person.clone(),
             reason,
+            text,
         };
-        tell_all(&mut locked, event, &devices, effects);
+        tell_all(&mut locked, event, &devices, &[], effects);
         let mut gone = Vec::new();
         for (joined, mut room) in locked {
             room.keep_owned(joined.room.name(), effects);
@@ -344,9 +386,20 @@ impl Inner {
             self.forget(room);
         }
         self.roster.leave(state.position);
+        if state.person.is_operator() {
+            self.operators.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.went(&state.person, effects);
         self.free(state.person.name(), user);
         user.changed();
         devices
+    }
+
+    /// Notes, and tells, that `person` gives up their name. To be called before it is free, so that nobody hears first
+    /// of somebody else who has it.
+    fn went(&self, person: &Person, effects: &mut Effects) {
+        self.gone.note(person.clone(), self.system_time());
+        self.watchers.went(person.name(), effects);
     }
 
     /// Takes `name` from `user`, who is locked. Whoever has found them by it looks again, and no later than when
@@ -391,6 +444,9 @@ impl Inner {
             Err(_) => &person,
         };
         if !respelled {
+            if told.is_ok() {
+                self.went(unused, effects);
+            }
             self.free(unused.name(), user);
         }
         let event = told?;
@@ -400,6 +456,9 @@ impl Inner {
         }
         state.person = person;
         user.changed();
+        if !respelled {
+            self.watchers.came(&state.person, effects);
+        }
         Ok(Some(event))
     }
 
@@ -414,18 +473,18 @@ impl Inner {
             old: state.person.clone(),
             new: person.clone(),
         };
+        let looks = Looks::of(person);
         let mut locked = lock_all(state.in_order());
-        let name = person.name();
-        if locked.iter().any(|(_, room)| room.is_banned(name)) {
+        if locked.iter().any(|(_, room)| room.is_banned(&looks)) {
             return Err(HubError::Banned.into());
         }
         for (_, room) in &mut locked {
             room.wait(effects)?;
         }
         for (joined, room) in &mut locked {
-            room.rename(joined.position, person);
+            room.reintroduce(joined.position, person);
         }
-        tell_all(&mut locked, event.clone(), [acting], effects);
+        tell_all(&mut locked, event.clone(), [acting], &[], effects);
         if locked.is_empty() {
             drop(locked);
             state.tell_others(acting, &event, effects);
@@ -441,21 +500,72 @@ impl Inner {
         text: Option<Arc<str>>,
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
-        let mut state = user.lock();
-        if state.away == text {
+        let state = user.lock();
+        if state.person.away() == text.as_ref() {
             return Ok(None);
         }
+        let person = state.person.with_away(text.clone());
         let event = Event::Away {
-            name: state.person.clone(),
-            text: text.clone(),
+            name: person.clone(),
+            text,
         };
+        self.reintroduce(user, state, acting, person, event, effects)
+    }
+
+    /// Changes what `user` says of themselves. Returns what others are told of it, if it is news.
+    pub(super) fn describe(
+        &self,
+        user: &Arc<User>,
+        acting: &Arc<Mailbox>,
+        change: impl FnOnce(&mut Profile),
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
+        let state = user.lock();
+        let old = state.person.clone();
+        let new = old.described(change);
+        if old.profile() == new.profile() {
+            return Ok(None);
+        }
+        let event = Event::Described {
+            old,
+            new: new.clone(),
+        };
+        self.reintroduce(user, state, acting, new, event, effects)
+    }
+
+    /// Makes `user` the `person` that they say they are, under the same name, and tells who shares a room with them
+    /// or watches them.
+    fn reintroduce(
+        &self,
+        user: &User,
+        mut state: MutexGuard<'_, UserState>,
+        acting: &Arc<Mailbox>,
+        person: Person,
+        event: Event,
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
+        // Else the name of one who is gone would be back in the list.
+        if !state.is_here() {
+            return Err(HubError::NotRegistered.into());
+        }
+        let watchers = self.watchers.of(person.name());
         let mut locked = lock_all(state.in_order());
         for (_, room) in &mut locked {
             room.wait(effects)?;
         }
-        tell_all(&mut locked, event.clone(), [acting], effects);
+        for (joined, room) in &mut locked {
+            room.reintroduce(joined.position, &person);
+        }
+        tell_all(&mut locked, event.clone(), [acting], &watchers, effects);
         drop(locked);
-        state.away = text;
+        self.roster.respell(state.position, person.clone());
+        // While they are locked: who is counted may go at once.
+        match (state.person.is_operator(), person.is_operator()) {
+            (false, true) => drop(self.operators.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.operators.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        state.person = person;
         user.changed();
         Ok(Some(event))
     }
@@ -467,6 +577,7 @@ impl Inner {
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         name: RoomName,
+        key: Option<&str>,
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
@@ -489,7 +600,7 @@ impl Inner {
                 continue;
             }
             locked.wait(effects)?;
-            locked.admit(state.person.name(), self.limits.max_members())?;
+            locked.admit(&state.person, key, self.limits.max_members())?;
             let position = locked.enter(user.clone(), state.person.clone(), &state.devices);
             let event = Event::Joined {
                 room: room.name().clone(),
@@ -509,6 +620,7 @@ impl Inner {
         user: &Arc<User>,
         acting: &Arc<Mailbox>,
         room: &Arc<Room>,
+        reason: Option<Arc<str>>,
         effects: &mut Effects,
     ) -> Result<Event, Stop> {
         let mut state = user.lock();
@@ -518,6 +630,7 @@ impl Inner {
         let event = Event::Left {
             room: room.name().clone(),
             name: state.person.clone(),
+            reason,
         };
         // Before they are out, so that their other connections know of it.
         locked.tell(event.clone(), Some(acting), effects);
@@ -585,6 +698,7 @@ impl Inner {
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         let max = self.limits.max_bans();
+        let mask: Mask = name.as_str().parse().map_err(HubError::BadMask)?;
         loop {
             let user = self.user(name.as_str());
             let mut state = user.as_ref().map(|user| user.lock());
@@ -597,11 +711,13 @@ impl Inner {
                     // They came in while the room was not locked yet.
                     continue;
                 }
-                locked.ban(name, max)?;
+                if locked.add_mask(MaskList::Bans, self.mask_entry(&mask, &by), max)? {
+                    locked.tell(banned(room, &mask, by), None, effects);
+                }
                 return Ok(());
             };
             locked.outranks(actor, position)?;
-            locked.ban(name, max)?;
+            locked.add_mask(MaskList::Bans, self.mask_entry(&mask, &by), max)?;
             let event = Event::Kicked {
                 room: room.name().clone(),
                 name: state.person.clone(),
@@ -615,26 +731,79 @@ impl Inner {
         }
     }
 
-    /// Gives `name` a role in `room`.
+    /// An entry that `by` puts on a list now.
+    fn mask_entry(&self, mask: &Mask, by: &Option<Person>) -> MaskEntry {
+        MaskEntry {
+            mask: mask.clone(),
+            by: by.as_ref().map(|by| by.name().clone()),
+            at: self.system_time(),
+        }
+    }
+
+    /// Puts `mask` on a list of `room`, or takes it off.
+    pub(super) fn set_mask(
+        &self,
+        actor: Option<Actor<'_>>,
+        room: &Arc<Room>,
+        list: MaskList,
+        mask: &str,
+        on: bool,
+        effects: &mut Effects,
+    ) -> Result<(), Stop> {
+        let mask: Mask = mask.parse().map_err(HubError::BadMask)?;
+        let mut locked = room.lock();
+        let by = locked.begin(actor, Role::Moderator, effects)?;
+        let changed = match on {
+            true => {
+                let entry = self.mask_entry(&mask, &by);
+                let is_news = locked.add_mask(list, entry, self.limits.max_bans())?;
+                is_news.then_some(mask)
+            }
+            false => locked.remove_mask(list, &mask),
+        };
+        if let Some(mask) = changed {
+            let event = Event::Mask {
+                room: room.name().clone(),
+                list,
+                mask,
+                on,
+                by,
+            };
+            locked.tell(event, None, effects);
+        }
+        Ok(())
+    }
+
+    /// Changes the role of `name` in `room`.
     pub(super) fn set_role(
         &self,
         actor: Option<Actor<'_>>,
         room: &Arc<Room>,
         name: &str,
-        role: Role,
+        change: RoleChange,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
-        room.lock().allow(actor, Role::Owner)?;
+        room.lock().allow(actor, Role::Moderator)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock_as(name)?;
         let mut locked = room.lock();
-        let by = locked.begin(actor, Role::Owner, effects)?;
+        let by = locked.begin(actor, Role::Moderator, effects)?;
         let position = state.joined(room).ok_or(HubError::NotThere)?;
-        if locked.set_role(position, role)? {
+        let was = locked.role(position)?;
+        let role = change.of(was);
+        // To let somebody talk takes no owner, nor to give up what one is.
+        let is_own = actor.is_some_and(|actor| Arc::ptr_eq(actor.user, &user));
+        let is_lower = is_own && role < was;
+        if was.max(role) > Role::Voiced && !is_lower {
+            locked.allow(actor, Role::Owner)?;
+        }
+        if role != was {
+            locked.set_role(position, role)?;
             let event = Event::Role {
                 room: room.name().clone(),
                 name: state.person.clone(),
                 role,
+                was,
                 by,
             };
             locked.tell(event, None, effects);
@@ -651,40 +820,43 @@ impl Inner {
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         let mut locked = room.lock();
-        let by = locked.begin(actor, Role::Moderator, effects)?;
-        locked.set_topic(text.clone());
+        let role = match locked.settings().topic_locked {
+            true => Role::Moderator,
+            false => Role::Member,
+        };
+        let by = locked.begin(actor, role, effects)?;
+        let who = by.as_ref().map(|by| by.name().clone());
+        locked.set_topic(text.clone(), who, self.system_time());
         let room = room.name().clone();
         locked.tell(Event::Topic { room, by, text }, None, effects);
         Ok(())
     }
 
-    /// Says whether one must be invited to `room`.
-    pub(super) fn set_invite_only(
+    /// Changes how `room` is.
+    pub(super) fn set(
         &self,
         actor: Option<Actor<'_>>,
         room: &Arc<Room>,
-        on: bool,
+        setting: RoomSetting,
         effects: &mut Effects,
     ) -> Result<(), Stop> {
         let mut locked = room.lock();
         let by = locked.begin(actor, Role::Moderator, effects)?;
-        if locked.is_invite_only() == on {
-            return Ok(());
+        if locked.set(setting.clone()) {
+            let room = room.name().clone();
+            locked.tell(Event::Set { room, setting, by }, None, effects);
         }
-        locked.set_invite_only(on);
-        let room = room.name().clone();
-        locked.tell(Event::InviteOnly { room, on, by }, None, effects);
         Ok(())
     }
 
-    /// Invites `name` to `room`.
+    /// Invites `name` to `room`. Returns what they are told of it, if they are not there already.
     pub(super) fn invite(
         &self,
         actor: Option<Actor<'_>>,
         room: &Arc<Room>,
         name: &str,
         effects: &mut Effects,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<Event>, Stop> {
         room.lock().allow(actor, Role::Moderator)?;
         let user = self.user(name).ok_or(HubError::NoSuchUser)?;
         let state = user.lock_as(name)?;
@@ -692,20 +864,76 @@ impl Inner {
             let mut locked = room.lock();
             let by = locked.allow(actor, Role::Moderator)?;
             if state.joined(room).is_some() {
-                return Ok(());
+                return Ok(None);
             }
             locked.invite(state.person.name().clone(), self.limits.max_bans())?;
+            let event = Event::Invitation {
+                room: room.name().clone(),
+                name: state.person.clone(),
+                by: by.clone(),
+            };
+            locked.tell_moderators(event, actor, effects);
             by
         };
-        let outbound = Arc::new(Outbound::new(Event::Invited {
+        let event = Event::Invited {
             room: room.name().clone(),
             name: state.person.clone(),
             by,
-        }));
+        };
+        let outbound = Arc::new(Outbound::new(event.clone()));
         for device in &state.devices {
             let _ = effects.push(device, Item::Shared(outbound.clone()), Manner::Urgent);
         }
-        Ok(())
+        Ok(Some(event))
+    }
+
+    /// Sends something that nobody reads to `name`. Returns what they are told.
+    pub(super) fn signal(
+        &self,
+        from: Person,
+        name: &str,
+        extra: Arc<str>,
+        stamp: Stamp,
+        effects: &mut Effects,
+    ) -> Result<Event, Stop> {
+        let user = self.user(name).ok_or(HubError::NoSuchUser)?;
+        let state = user.lock_as(name)?;
+        let event = Event::Signal {
+            room: None,
+            to: Some(state.person.name().clone()),
+            from,
+            extra,
+            stamp,
+        };
+        let devices = state.devices.clone();
+        drop(state);
+        let behind = devices.iter().filter(|device| device.is_behind());
+        let before = effects.behind.len();
+        effects.behind.extend(behind.cloned());
+        if effects.behind.len() > before {
+            return Err(Stop::Held);
+        }
+        for device in &devices {
+            let _ = effects.push(device, Item::Own(event.clone()), Manner::Urgent);
+        }
+        Ok(event)
+    }
+
+    /// Tells everybody something.
+    pub(super) fn announce_to_all(&self, from: &Person, text: &str, effects: &mut Effects) {
+        let outbound = Arc::new(Outbound::new(Event::Announced {
+            from: from.clone(),
+            text: text.into(),
+        }));
+        let mut devices = Vec::new();
+        self.names
+            .each(|entry| devices.extend_from_slice(entry.devices.as_slice()));
+        // Whoever is just changing their name has two.
+        devices.sort_unstable_by_key(Arc::as_ptr);
+        devices.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        for device in &devices {
+            let _ = effects.push(device, Item::Shared(outbound.clone()), Manner::Urgent);
+        }
     }
 
     /// Whoever has the name `name`.
@@ -721,5 +949,16 @@ impl UserState {
         for device in others {
             let _ = effects.push(device, Item::Own(event.clone()), Manner::Urgent);
         }
+    }
+}
+
+/// What members are told of a ban that puts nobody out.
+fn banned(room: &Room, mask: &Mask, by: Option<Person>) -> Event {
+    Event::Mask {
+        room: room.name().clone(),
+        list: MaskList::Bans,
+        mask: mask.clone(),
+        on: true,
+        by,
     }
 }

@@ -1,13 +1,21 @@
 //! What a connection is answered.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use super::{Asked, ErrorCode, Event, Person, Role, RoomName, Verb};
-use crate::error::HubError;
+use super::{
+    Asked, ErrorCode, Event, MaskEntry, MaskList, Person, Role, RoomInfo, RoomName, RoomSettings,
+    Topic, UserName, Verb,
+};
+use crate::{config::Limits, error::HubError, hub::Stats};
 
 /// What a connection is answered to a request, which nobody else is told.
 ///
-/// A message in a room and a direct message have no answer, unless they are refused.
+/// A message in a room has no answer, unless it is refused; nor has a direct one, unless the wire
+/// [wants a receipt](crate::wire::Wire::WANTS_RECEIPTS).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer<'a> {
@@ -15,6 +23,12 @@ pub enum Answer<'a> {
     Welcome {
         /// Who it is for the others.
         name: Person,
+        /// The rooms that the user is in already, on another connection.
+        rooms: Vec<RoomName>,
+        /// The number of the connection, as [`MessageId::connection`](super::MessageId::connection) has it.
+        connection: u32,
+        /// What there may be here.
+        limits: Limits,
     },
     /// The request was granted.
     Granted {
@@ -39,6 +53,8 @@ pub enum Answer<'a> {
     Members {
         /// Which room.
         room: RoomName,
+        /// Whether it is [secret](super::RoomSetting::Secret).
+        secret: bool,
         /// The members; none only if there is none at all, or at the end.
         members: Vec<(Person, Role)>,
         /// The list begins here.
@@ -48,8 +64,9 @@ pub enum Answer<'a> {
     },
     /// A part of the list of all rooms, in the order in which they were made. In parts like [`Users`](Self::Users).
     Rooms {
-        /// The rooms; none only if there is none at all, or at the end.
-        rooms: Vec<RoomName>,
+        /// The rooms; none only if there is none at all, or at the end. Those that are
+        /// [secret](super::RoomSetting::Secret) are left out, unless one is a member.
+        rooms: Vec<RoomInfo>,
         /// The list begins here.
         first: bool,
         /// The list ends here.
@@ -59,11 +76,61 @@ pub enum Answer<'a> {
     Topic {
         /// Which room.
         room: RoomName,
-        /// What it is; empty for none.
-        text: Arc<str>,
+        /// What it is.
+        topic: Topic,
+    },
+    /// How a room is.
+    Settings {
+        /// Which room.
+        room: RoomName,
+        /// How it is. Who is no member is not told the key.
+        settings: RoomSettings,
+        /// When it was made.
+        created: SystemTime,
+    },
+    /// A list of masks, the oldest first.
+    Masks {
+        /// Of which room.
+        room: RoomName,
+        /// Which list.
+        list: MaskList,
+        /// What is on it.
+        masks: Vec<MaskEntry>,
+    },
+    /// A direct message was sent.
+    Sent {
+        /// Who got it.
+        to: Person,
+        /// What the user's other connections are told, if it has any.
+        event: Event,
     },
     /// Who somebody is.
-    Whois(Whois),
+    Whois(Box<Whois>),
+    /// Who had a name last, the latest first, and no more than a few.
+    Whowas {
+        /// Which name, as it was written.
+        name: &'a str,
+        /// Who had it.
+        past: Vec<Past>,
+    },
+    /// Who has a name, if anybody.
+    Found {
+        /// The name, as it was written.
+        name: &'a str,
+        /// Who has it.
+        person: Option<Person>,
+    },
+    /// Somebody is watched.
+    Watched {
+        /// Who.
+        name: UserName,
+        /// The same, if they are here.
+        person: Option<Person>,
+    },
+    /// All who are watched.
+    AllWatched(Vec<(UserName, Option<Person>)>),
+    /// What there is in all.
+    Stats(Box<Stats>),
     /// The answer to a ping.
     Pong,
     /// The request was refused, because of a rule of the chat.
@@ -87,7 +154,6 @@ pub enum Answer<'a> {
 
 /// What there is to know about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Whois {
     /// Who it is.
     pub name: Person,
@@ -95,10 +161,21 @@ pub struct Whois {
     pub connected: Duration,
     /// For how long they have not asked for anything.
     pub idle: Duration,
-    /// The rooms that they have in common with who asks.
-    pub rooms: Vec<RoomName>,
+    /// Since when they have been here.
+    pub since: SystemTime,
+    /// The rooms that they have in common with who asks, and what they are there.
+    pub rooms: Vec<(RoomName, Role)>,
     /// Why they are away, if they are.
     pub away: Option<Arc<str>>,
+}
+
+/// Somebody who had a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// Who they were.
+    pub person: Person,
+    /// Until when.
+    pub until: SystemTime,
 }
 
 impl Answer<'_> {

@@ -2,11 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
+use super::{MaskList, RoomName, RoomSetting};
+
 /// A request, as a [`Wire`](crate::wire::Wire) read it: well formed, but not yet checked.
 ///
-/// It borrows from the bytes that it was read from. Names are still plain text here; whether they are
-/// names, and whose, is for the session to find out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// It borrows from the bytes that it was read from, unless what it asks for came in several frames. Names are still
+/// plain text here; whether they are names, and whose, is for the session to find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command<'a> {
     /// Take a name, or exchange one's name for another.
@@ -16,6 +18,26 @@ pub enum Command<'a> {
         /// What proves that the name is the sender's, for the
         /// [`Authenticator`](crate::Authenticator).
         secret: Option<Secret<'a>>,
+    },
+    /// Take a first name, and say who one is.
+    Enter(Box<Entrance>),
+    /// Prove that an account is one's own, for [`Authenticator::log_in`](crate::Authenticator::log_in).
+    LogIn(Box<Credentials>),
+    /// Become an operator, for [`Authenticator::elevate`](crate::Authenticator::elevate).
+    Elevate {
+        /// As whom.
+        name: &'a str,
+        /// What proves that one may.
+        secret: Secret<'a>,
+    },
+    /// Be an operator no longer.
+    StepDown,
+    /// Say something else of oneself.
+    Describe {
+        /// The name in full; `None` to leave it as it is.
+        real_name: Option<&'a str>,
+        /// Whether one is a program; `None` to leave it as it is.
+        bot: Option<bool>,
     },
     /// List everyone who has a name.
     ListUsers,
@@ -32,23 +54,49 @@ pub enum Command<'a> {
         to: &'a str,
         /// What they shall read, without a line end.
         text: &'a str,
+        /// What is special about it.
+        style: Style<'a>,
     },
     /// Become a member of a room, which is made if there is none of that name.
     Join {
         /// Which room.
         room: &'a str,
+        /// What opens the room, if it has a key.
+        key: Option<&'a str>,
     },
+    /// Become a member of a room that the wire knows by itself.
+    JoinKnown(RoomName),
     /// Be a member no longer.
     Leave {
         /// Which room.
         room: &'a str,
+        /// Why, for people.
+        reason: Option<&'a str>,
     },
+    /// Be no longer a member of one of one's rooms, whichever; refused where there is none.
+    LeaveAny,
+    /// List the members of a room that the wire knows by itself, such as one of those in
+    /// [`Answer::Welcome`](super::Answer::Welcome).
+    MembersOf(RoomName),
+    /// Ask for the topic of such a room.
+    TopicOf(RoomName),
     /// Send a message to all members of a room.
     Say {
         /// Which room.
         room: &'a str,
         /// What they shall read, without a line end.
         text: &'a str,
+        /// Only members of at least this role shall get it.
+        least: Role,
+        /// What is special about it.
+        style: Style<'a>,
+    },
+    /// Send something that nobody reads, such as that one is typing.
+    Signal {
+        /// A room or a user.
+        to: &'a str,
+        /// See [`Style::extra`].
+        extra: &'a str,
     },
     /// Ask for the topic of a room, or set it.
     Topic {
@@ -87,7 +135,7 @@ pub enum Command<'a> {
         /// Who.
         name: &'a str,
         /// What they shall be.
-        role: Role,
+        change: RoleChange,
     },
     /// Tell somebody that they may join a room.
     Invite {
@@ -96,27 +144,132 @@ pub enum Command<'a> {
         /// Whom.
         name: &'a str,
     },
-    /// Say whether only who was invited may join a room.
-    InviteOnly {
+    /// Change how a room is.
+    Set {
         /// Which room.
         room: &'a str,
-        /// Whether it is so.
+        /// What shall be so.
+        setting: RoomSetting<&'a str>,
+    },
+    /// Ask how a room is.
+    Settings {
+        /// Which room.
+        room: &'a str,
+    },
+    /// Put a mask on a list of a room, or take it off. Nobody is put out by it.
+    Mask {
+        /// Which room.
+        room: &'a str,
+        /// Which list.
+        list: MaskList,
+        /// The mask, as it was written.
+        mask: &'a str,
+        /// Whether it shall be on the list.
         on: bool,
+    },
+    /// Ask for a list of masks of a room.
+    ListMasks {
+        /// Which room.
+        room: &'a str,
+        /// Which list.
+        list: MaskList,
     },
     /// Ask about somebody.
     Whois {
         /// About whom.
         name: &'a str,
     },
+    /// Ask who had a name last.
+    Whowas {
+        /// Which name.
+        name: &'a str,
+    },
+    /// Ask who has a name, if anybody.
+    Find {
+        /// Which name.
+        name: &'a str,
+    },
+    /// Be told when somebody comes and goes, or no longer.
+    Watch {
+        /// Who.
+        name: &'a str,
+        /// Whether one wants to be told.
+        on: bool,
+    },
+    /// Be told of nobody's coming and going any more.
+    WatchNobody,
+    /// Ask of whose coming and going one is told, and which of them are here.
+    ListWatched,
+    /// Ask what there is in all.
+    Stats,
     /// Say that one is away, or back.
     Away {
         /// Why one is away; `None` for back.
         text: Option<&'a str>,
     },
+    /// As an operator, put somebody out of the chat.
+    Kill {
+        /// Whom.
+        name: &'a str,
+        /// Why, for people.
+        reason: &'a str,
+    },
+    /// As an operator, tell everybody something.
+    Announce {
+        /// What they shall read.
+        text: &'a str,
+    },
     /// Ask for a sign of life.
     Ping,
     /// Say good-bye.
-    Quit,
+    Quit {
+        /// Why, for people.
+        reason: Option<&'a str>,
+    },
+}
+
+/// What is special about a message. By default nothing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Style<'a> {
+    /// What kind of a message it is.
+    pub kind: Kind,
+    /// What the sender's wire adds to it for others of its kind, in its own words; the chat does not look at it.
+    pub extra: Option<&'a str>,
+}
+
+/// What kind of a message something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Kind {
+    /// One that may be answered.
+    #[default]
+    Message,
+    /// One that no program may answer by itself, so that two of them do not talk to each other for ever.
+    Notice,
+}
+
+/// Who wants to enter, as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entrance {
+    /// The wanted name.
+    pub name: Box<str>,
+    /// What proves that the name is the sender's, for the [`Authenticator`](crate::Authenticator).
+    pub secret: Option<OwnedSecret>,
+    /// What they are called where they come from.
+    pub login: Box<str>,
+    /// Their name in full, or whatever else.
+    pub real_name: Box<str>,
+    /// They are a program, and say so.
+    pub bot: bool,
+}
+
+/// An account, and what shall prove that it is one's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The name of the account.
+    pub account: Box<str>,
+    /// The proof.
+    pub secret: OwnedSecret,
 }
 
 /// What was asked for, and of what.
@@ -132,26 +285,50 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// What it asks for, without its texts.
+    /// What it asks for, without its texts, and without what did not come in one frame with it.
     pub fn asked(&self) -> Asked<'a> {
         let (room, name) = match *self {
-            Self::Register { name, .. } | Self::Whois { name } | Self::Chat { to: name, .. } => {
-                (None, Some(name))
-            }
+            Self::Register { name, .. }
+            | Self::Elevate { name, .. }
+            | Self::Whois { name }
+            | Self::Whowas { name }
+            | Self::Find { name }
+            | Self::Watch { name, .. }
+            | Self::Kill { name, .. }
+            | Self::Chat { to: name, .. } => (None, Some(name)),
+            Self::Signal { to, .. } if to.starts_with('#') => (Some(to), None),
+            Self::Signal { to, .. } => (None, Some(to)),
             Self::ListMembers { room }
-            | Self::Join { room }
-            | Self::Leave { room }
+            | Self::Join { room, .. }
+            | Self::Leave { room, .. }
             | Self::Say { room, .. }
             | Self::Topic { room, .. }
-            | Self::InviteOnly { room, .. } => (Some(room), None),
+            | Self::Set { room, .. }
+            | Self::Settings { room }
+            | Self::Mask { room, .. }
+            | Self::ListMasks { room, .. } => (Some(room), None),
             Self::Kick { room, name, .. }
             | Self::Ban { room, name }
             | Self::Unban { room, name }
             | Self::Role { room, name, .. }
             | Self::Invite { room, name } => (Some(room), Some(name)),
-            Self::ListUsers | Self::ListRooms | Self::Away { .. } | Self::Ping | Self::Quit => {
-                (None, None)
-            }
+            Self::Enter(_)
+            | Self::LogIn(_)
+            | Self::LeaveAny
+            | Self::JoinKnown(_)
+            | Self::MembersOf(_)
+            | Self::TopicOf(_)
+            | Self::StepDown
+            | Self::Describe { .. }
+            | Self::ListUsers
+            | Self::ListRooms
+            | Self::WatchNobody
+            | Self::ListWatched
+            | Self::Stats
+            | Self::Away { .. }
+            | Self::Announce { .. }
+            | Self::Ping
+            | Self::Quit { .. } => (None, None),
         };
         let verb = self.verb();
         Asked { verb, room, name }
@@ -160,23 +337,38 @@ impl<'a> Command<'a> {
     /// What kind of a request it is.
     pub fn verb(&self) -> Verb {
         match self {
-            Self::Register { .. } => Verb::Register,
-            Self::ListUsers | Self::ListRooms | Self::ListMembers { .. } => Verb::List,
+            Self::Register { .. } | Self::Enter(_) => Verb::Register,
+            Self::LogIn(_) => Verb::LogIn,
+            Self::Elevate { .. } | Self::StepDown => Verb::Elevate,
+            Self::Describe { .. } => Verb::Describe,
+            Self::ListUsers | Self::ListRooms | Self::ListMembers { .. } | Self::MembersOf(_) => {
+                Verb::List
+            }
             Self::Chat { .. } => Verb::Chat,
-            Self::Join { .. } => Verb::Join,
-            Self::Leave { .. } => Verb::Leave,
+            Self::Join { .. } | Self::JoinKnown(_) => Verb::Join,
+            Self::Leave { .. } | Self::LeaveAny => Verb::Leave,
             Self::Say { .. } => Verb::Say,
-            Self::Topic { .. } => Verb::Topic,
+            Self::Signal { .. } => Verb::Signal,
+            Self::Topic { .. } | Self::TopicOf(_) => Verb::Topic,
             Self::Kick { .. } => Verb::Kick,
             Self::Ban { .. } => Verb::Ban,
             Self::Unban { .. } => Verb::Unban,
             Self::Role { .. } => Verb::Role,
             Self::Invite { .. } => Verb::Invite,
-            Self::InviteOnly { .. } => Verb::InviteOnly,
-            Self::Whois { .. } => Verb::Whois,
+            Self::Set {
+                setting: RoomSetting::InviteOnly(_),
+                ..
+            } => Verb::InviteOnly,
+            Self::Set { .. } | Self::Settings { .. } => Verb::Set,
+            Self::Mask { .. } | Self::ListMasks { .. } => Verb::Mask,
+            Self::Whois { .. } | Self::Whowas { .. } | Self::Find { .. } => Verb::Whois,
+            Self::Watch { .. } | Self::WatchNobody | Self::ListWatched => Verb::Watch,
+            Self::Stats => Verb::Stats,
             Self::Away { .. } => Verb::Away,
+            Self::Kill { .. } => Verb::Kill,
+            Self::Announce { .. } => Verb::Announce,
             Self::Ping => Verb::Ping,
-            Self::Quit => Verb::Quit,
+            Self::Quit { .. } => Verb::Quit,
         }
     }
 }
@@ -191,23 +383,41 @@ impl fmt::Debug for Secret<'_> {
     }
 }
 
+/// A secret that did not come in one frame with what it is for. No log shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnedSecret(pub Box<str>);
+
+impl fmt::Debug for OwnedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
 /// The kind of a request, for errors that must say what was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verb {
-    /// [`Command::Register`].
+    /// [`Command::Register`] and [`Command::Enter`].
     Register,
-    /// [`Command::ListUsers`], [`Command::ListRooms`], [`Command::ListMembers`].
+    /// [`Command::LogIn`].
+    LogIn,
+    /// [`Command::Elevate`] and [`Command::StepDown`].
+    Elevate,
+    /// [`Command::Describe`].
+    Describe,
+    /// [`Command::ListUsers`], [`Command::ListRooms`], [`Command::ListMembers`], [`Command::MembersOf`].
     List,
     /// [`Command::Chat`].
     Chat,
-    /// [`Command::Join`].
+    /// [`Command::Join`] and [`Command::JoinKnown`].
     Join,
-    /// [`Command::Leave`].
+    /// [`Command::Leave`] and [`Command::LeaveAny`].
     Leave,
     /// [`Command::Say`].
     Say,
-    /// [`Command::Topic`].
+    /// [`Command::Signal`].
+    Signal,
+    /// [`Command::Topic`] and [`Command::TopicOf`].
     Topic,
     /// [`Command::Kick`].
     Kick,
@@ -219,16 +429,30 @@ pub enum Verb {
     Role,
     /// [`Command::Invite`].
     Invite,
-    /// [`Command::InviteOnly`].
+    /// [`Command::Set`] of [`RoomSetting::InviteOnly`].
     InviteOnly,
-    /// [`Command::Whois`].
+    /// [`Command::Set`] of anything else, and [`Command::Settings`].
+    Set,
+    /// [`Command::Mask`] and [`Command::ListMasks`].
+    Mask,
+    /// [`Command::Whois`], [`Command::Whowas`] and [`Command::Find`].
     Whois,
+    /// [`Command::Watch`], [`Command::WatchNobody`] and [`Command::ListWatched`].
+    Watch,
+    /// [`Command::Stats`].
+    Stats,
     /// [`Command::Away`].
     Away,
+    /// [`Command::Kill`].
+    Kill,
+    /// [`Command::Announce`].
+    Announce,
     /// [`Command::Ping`].
     Ping,
     /// [`Command::Quit`].
     Quit,
+    /// Something that the wire answers by itself.
+    Other,
     /// Something that could not be read far enough to tell.
     Unknown,
 }
@@ -237,20 +461,23 @@ pub enum Verb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Role {
-    /// Talk.
+    /// Talk, unless the room is [moderated](RoomSetting::Moderated).
     #[default]
     Member,
-    /// Also set the topic, invite, and kick, ban and unban members.
+    /// Talk, also where that is moderated.
+    Voiced,
+    /// Also set the topic, invite, change how the room is, kick, ban and unban members, and let them talk.
     Moderator,
     /// Also kick and ban moderators, and give roles. Whoever makes a room by joining it is one.
     Owner,
 }
 
 impl Role {
-    /// `member`, `moderator` or `owner`.
+    /// `member`, `voiced`, `moderator` or `owner`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
+            Self::Voiced => "voiced",
             Self::Moderator => "moderator",
             Self::Owner => "owner",
         }
@@ -267,7 +494,7 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        [Self::Member, Self::Moderator, Self::Owner]
+        [Self::Member, Self::Voiced, Self::Moderator, Self::Owner]
             .into_iter()
             .find(|role| role.as_str() == text)
             .ok_or(UnknownRole)
@@ -276,5 +503,29 @@ impl FromStr for Role {
 
 /// A text that is no [`Role`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a role is member, moderator or owner")]
+#[error("a role is member, voiced, moderator or owner")]
 pub struct UnknownRole;
+
+/// What a member's role shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoleChange {
+    /// Just this.
+    To(Role),
+    /// At least this: one who has a higher one keeps it.
+    AtLeast(Role),
+    /// That of a plain member, if it is this.
+    NoLonger(Role),
+}
+
+impl RoleChange {
+    /// What comes of it for one who has that role.
+    pub fn of(self, role: Role) -> Role {
+        match self {
+            Self::To(wanted) => wanted,
+            Self::AtLeast(wanted) => role.max(wanted),
+            Self::NoLonger(unwanted) if unwanted == role => Role::Member,
+            Self::NoLonger(_) => role,
+        }
+    }
+}

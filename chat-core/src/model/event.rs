@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Person, Role, RoomName, UserName};
+use super::{Kind, Mask, MaskList, Person, Role, RoomName, RoomSetting, Stamp, UserName};
 
 /// Something that happens, and that a connection or an in-process user is told. What one has asked for is answered with
 /// an [`Answer`](super::Answer) instead.
@@ -18,24 +18,61 @@ pub enum Event {
         from: Option<Person>,
         /// What they say, without a line end.
         text: Arc<str>,
+        /// What kind of a message it is.
+        kind: Kind,
+        /// What the sender's wire has added for others of its kind.
+        extra: Option<Arc<str>>,
+        /// Which message it is, and when it was sent.
+        stamp: Stamp,
     },
     /// A direct message that the same user has sent from another connection.
     Sent {
         /// Who got it.
         to: UserName,
+        /// Who sent it: the user that is told.
+        from: Person,
         /// What they were told.
         text: Arc<str>,
+        /// What kind of a message it is.
+        kind: Kind,
+        /// What the sender's wire has added for others of its kind.
+        extra: Option<Arc<str>>,
+        /// Which message it is, and when it was sent.
+        stamp: Stamp,
     },
     /// A message in a room. Its sender gets it as well.
     Said {
         /// Which room.
         room: RoomName,
-        /// The number of the message in the room: the first has 1, and each further one has one more.
+        /// The number of the message in the room: the first has 1, and each further one has one more. One that not
+        /// all members are told is not counted, and has 0.
         seq: u64,
-        /// Who sent it; `None` for the program.
+        /// Who sent it; `None` for the program. They may be no member, if the room lets others talk.
         from: Option<Person>,
         /// What they say, without a line end.
         text: Arc<str>,
+        /// What kind of a message it is.
+        kind: Kind,
+        /// Only members of at least this role are told, and who sent it.
+        least: Role,
+        /// What the sender's wire has added for others of its kind.
+        extra: Option<Arc<str>>,
+        /// Which message it is, and when it was sent.
+        stamp: Stamp,
+    },
+    /// Something to a room or to the user that is told, which nobody reads, such as that somebody is typing. Who sent
+    /// it to a room gets it as well.
+    Signal {
+        /// To which room; `None` if it is to a user.
+        room: Option<RoomName>,
+        /// To which user; `None` if it is to a room.
+        to: Option<UserName>,
+        /// Who sent it.
+        from: Person,
+        /// What it is, as the sender's wire has it.
+        extra: Arc<str>,
+        /// Which one it is, and when it was sent.
+        stamp: Stamp,
     },
     /// Somebody has become a member of a room. The connection that asked for it is not told.
     Joined {
@@ -50,6 +87,8 @@ pub enum Event {
         room: RoomName,
         /// Who.
         name: Person,
+        /// Why, for people.
+        reason: Option<Arc<str>>,
     },
     /// Somebody was put out of a room. They are told as well.
     Kicked {
@@ -81,14 +120,29 @@ pub enum Event {
         name: Person,
         /// What it is now.
         role: Role,
+        /// What it was.
+        was: Role,
         /// By whom; `None` also for the member who became the owner because the last one left.
         by: Option<Person>,
     },
-    /// Whether a room may be joined by anybody was changed.
-    InviteOnly {
+    /// How a room is was changed.
+    Set {
         /// Which room.
         room: RoomName,
-        /// Whether one must have been invited.
+        /// What is so now.
+        setting: RoomSetting,
+        /// By whom.
+        by: Option<Person>,
+    },
+    /// A mask was put on a list of a room, or taken off.
+    Mask {
+        /// Which room.
+        room: RoomName,
+        /// Which list.
+        list: MaskList,
+        /// The mask.
+        mask: Mask,
+        /// Whether it is on the list now.
         on: bool,
         /// By whom.
         by: Option<Person>,
@@ -98,6 +152,15 @@ pub enum Event {
         /// Which room.
         room: RoomName,
         /// The user that is told.
+        name: Person,
+        /// By whom.
+        by: Option<Person>,
+    },
+    /// Somebody else has been invited to a room of which the user that is told is a moderator.
+    Invitation {
+        /// Which room.
+        room: RoomName,
+        /// Who was invited.
         name: Person,
         /// By whom.
         by: Option<Person>,
@@ -115,6 +178,8 @@ pub enum Event {
         name: Person,
         /// Why.
         reason: QuitReason,
+        /// What they said, or was said of them, for people.
+        text: Option<Arc<str>>,
     },
     /// Somebody who shares a room is away, or back.
     Away {
@@ -122,6 +187,30 @@ pub enum Event {
         name: Person,
         /// Why they are away; `None` for back.
         text: Option<Arc<str>>,
+    },
+    /// Somebody who shares a room says something else of themselves.
+    Described {
+        /// Who they were.
+        old: Person,
+        /// Who they are.
+        new: Person,
+    },
+    /// Somebody whom the connection that is told watches is here.
+    Online {
+        /// Who.
+        name: Person,
+    },
+    /// Somebody whom the connection that is told watches is gone.
+    Offline {
+        /// Who.
+        name: UserName,
+    },
+    /// An operator tells everybody something.
+    Announced {
+        /// Who.
+        from: Person,
+        /// What.
+        text: Arc<str>,
     },
     /// Here, as many events were dropped, because they were not read in time.
     Missed {
@@ -181,6 +270,31 @@ impl fmt::Display for QuitReason {
 }
 
 impl Event {
+    /// A direct message that nothing is special about.
+    pub fn direct(from: Option<Person>, text: impl Into<Arc<str>>) -> Self {
+        Self::Direct {
+            from,
+            text: text.into(),
+            kind: Kind::default(),
+            extra: None,
+            stamp: Stamp::default(),
+        }
+    }
+
+    /// A message in a room that nothing is special about.
+    pub fn said(room: RoomName, seq: u64, from: Option<Person>, text: impl Into<Arc<str>>) -> Self {
+        Self::Said {
+            room,
+            seq,
+            from,
+            text: text.into(),
+            kind: Kind::default(),
+            least: Role::default(),
+            extra: None,
+            stamp: Stamp::default(),
+        }
+    }
+
     pub(crate) fn error(code: ErrorCode, explanation: impl Into<Box<str>>) -> Self {
         Self::Error {
             code,
@@ -195,13 +309,23 @@ impl Event {
         // Names are usually shared, but a sender may change one for every message.
         let text = match self {
             Self::Bye | Self::Missed { .. } => 0,
-            Self::Direct { from, text } => name(from) + text.len(),
-            Self::Sent { to, text } => to.as_str().len() + text.len(),
+            Self::Direct {
+                from, text, extra, ..
+            } => name(from) + text.len() + len(extra),
+            Self::Sent {
+                to, text, extra, ..
+            } => to.as_str().len() + text.len() + len(extra),
             Self::Said {
-                room, from, text, ..
-            } => room.as_str().len() + name(from) + text.len(),
-            Self::Joined { room, name } | Self::Left { room, name } => {
-                room.as_str().len() + name.as_str().len()
+                room,
+                from,
+                text,
+                extra,
+                ..
+            } => room.as_str().len() + name(from) + text.len() + len(extra),
+            Self::Signal { from, extra, .. } => from.as_str().len() + extra.len(),
+            Self::Joined { room, name } => room.as_str().len() + name.as_str().len(),
+            Self::Left { room, name, reason } => {
+                room.as_str().len() + name.as_str().len() + len(reason)
             }
             Self::Kicked {
                 room,
@@ -221,11 +345,32 @@ impl Event {
                 room,
                 name: who,
                 by,
+            }
+            | Self::Invitation {
+                room,
+                name: who,
+                by,
             } => room.as_str().len() + who.as_str().len() + name(by),
-            Self::InviteOnly { room, by, .. } => room.as_str().len() + name(by),
+            Self::Set { room, setting, by } => {
+                let key = match setting {
+                    RoomSetting::Key(key) => len(key),
+                    _ => 0,
+                };
+                room.as_str().len() + name(by) + key
+            }
+            Self::Mask { room, mask, by, .. } => {
+                room.as_str().len() + mask.as_str().len() + name(by)
+            }
             Self::Renamed { old, new } => old.as_str().len() + new.as_str().len(),
-            Self::Quit { name, .. } => name.as_str().len(),
+            Self::Described { new, .. } => {
+                let said = new.profile().map_or(0, |profile| profile.real_name.len());
+                new.as_str().len() + said
+            }
+            Self::Quit { name, text, .. } => name.as_str().len() + len(text),
             Self::Away { name, text } => name.as_str().len() + len(text),
+            Self::Online { name } => name.as_str().len(),
+            Self::Offline { name } => name.as_str().len(),
+            Self::Announced { from, text } => from.as_str().len() + text.len(),
             Self::Error { explanation, .. } => explanation.len(),
         };
         size_of::<Self>() + text
@@ -252,6 +397,8 @@ pub enum ErrorCode {
     Banned,
     /// One has to be invited to that room.
     InviteOnly,
+    /// One has to know the key of that room.
+    BadKey,
     /// One has to have another role in that room.
     NeedsRole,
     /// Whoever runs the chat does not allow it.
@@ -290,6 +437,7 @@ impl ErrorCode {
             Self::NotAMember => "not-a-member",
             Self::Banned => "banned",
             Self::InviteOnly => "invite-only",
+            Self::BadKey => "bad-key",
             Self::NeedsRole => "needs-role",
             Self::Denied => "denied",
             Self::Unavailable => "unavailable",

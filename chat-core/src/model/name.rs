@@ -9,7 +9,7 @@ use std::{
 
 use thiserror::Error;
 
-/// The name of a user: 1 to 32 letters, digits, `_`, `-` and `.`, beginning with a letter or digit.
+/// The name of a user: 1 to 32 letters, digits, and characters of ``_-.[]{}\|^` ``, not beginning with `-` or `.`.
 ///
 /// Letters and digits are Unicode's (the properties Alphabetic and Numeric). A name keeps the case in
 /// which it was given, but two names that differ only in case are the same name: they compare equal and
@@ -31,7 +31,7 @@ pub struct UserName(Arc<str>);
 
 /// The name of a room: `#`, and 1 to 63 letters, digits, `_`, `-` and `.`, beginning with a letter or digit.
 ///
-/// All that is said of a [`UserName`] holds for it as well.
+/// All else that is said of a [`UserName`] holds for it as well.
 ///
 /// ```
 /// # extern crate chinwag_core as chinwag;
@@ -55,11 +55,11 @@ pub enum NameError {
     /// It has more characters than a name may have.
     #[error("a name has at most {0} characters")]
     TooLong(usize),
-    /// It begins with something else than a letter or digit.
-    #[error("a name begins with a letter or a digit")]
+    /// It begins with something that no such name may begin with.
+    #[error("a name begins with a letter or a digit, not with that mark")]
     BadStart,
-    /// It has a character that no name may have.
-    #[error("a name has only letters, digits, '_', '-' and '.'")]
+    /// It has a character that no such name may have.
+    #[error("a name has only letters, digits, and marks such as '_', '-' and '.'")]
     BadCharacter,
     /// It is to be the name of a room, and has no `#` before it.
     #[error("the name of a room begins with '#'")]
@@ -86,7 +86,7 @@ impl FromStr for UserName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        check(text, Self::MAX_CHARS)?;
+        check(text, Self::MAX_CHARS, |c| USUAL_ON_IRC.contains(c))?;
         Ok(Self(text.into()))
     }
 }
@@ -96,16 +96,19 @@ impl FromStr for RoomName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let name = text.strip_prefix('#').ok_or(NameError::NoHash)?;
-        check(name, Self::MAX_CHARS)?;
+        check(name, Self::MAX_CHARS, |_| false)?;
         Ok(Self(text.into()))
     }
 }
 
-fn check(text: &str, max_chars: usize) -> Result<(), NameError> {
+/// What names of users have had since there is IRC, also as their first character.
+const USUAL_ON_IRC: &str = "_[]{}\\|^`";
+
+fn check(text: &str, max_chars: usize, is_letter: impl Fn(char) -> bool) -> Result<(), NameError> {
     let mut count = 0;
     for c in text.chars() {
         match c {
-            c if c.is_alphanumeric() => {}
+            c if c.is_alphanumeric() || is_letter(c) => {}
             '_' | '-' | '.' if count > 0 => {}
             '_' | '-' | '.' => return Err(NameError::BadStart),
             _ => return Err(NameError::BadCharacter),
@@ -257,6 +260,8 @@ mod tests {
             "Łukasz",
             "花子",
             "٣",
+            "_a",
+            "[ada]|{away}^`\\",
             &"x".repeat(32),
             &"花".repeat(32),
         ] {
@@ -269,7 +274,6 @@ mod tests {
         use NameError::*;
         for (bad, why) in [
             ("", Empty),
-            ("_a", BadStart),
             (".", BadStart),
             ("-a", BadStart),
             ("a b", BadCharacter),
@@ -299,6 +303,8 @@ mod tests {
             ("#", Empty),
             ("##a", BadCharacter),
             ("#-a", BadStart),
+            ("#_a", BadStart),
+            ("#a|b", BadCharacter),
             ("#a b", BadCharacter),
             (&format!("#{}", "x".repeat(64)), TooLong(63)),
         ] {

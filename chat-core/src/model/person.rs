@@ -1,6 +1,6 @@
 //! Somebody in the chat, as others see them.
 
-use std::{fmt, hash::Hash, net::IpAddr, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, hash::Hash, net::IpAddr, str::FromStr, sync::Arc};
 
 use super::{NameError, UserName};
 
@@ -25,6 +25,7 @@ struct Inner {
     name: UserName,
     address: Option<IpAddr>,
     profile: Option<Arc<Profile>>,
+    away: Option<Arc<str>>,
 }
 
 /// What somebody says of themselves, on wires that have words for it.
@@ -39,6 +40,8 @@ pub struct Profile {
     pub account: Option<UserName>,
     /// They are a program, and say so.
     pub bot: bool,
+    /// They are an operator of the chat.
+    pub operator: bool,
 }
 
 impl Person {
@@ -51,12 +54,42 @@ impl Person {
             name,
             address,
             profile,
+            away: None,
         }))
     }
 
     /// The same one by another name.
     pub(crate) fn renamed(&self, name: UserName) -> Self {
-        Self::new(name, self.0.address, self.0.profile.clone())
+        self.but(|person| person.name = name)
+    }
+
+    /// The same one, away or back.
+    pub(crate) fn with_away(&self, away: Option<Arc<str>>) -> Self {
+        self.but(|person| person.away = away)
+    }
+
+    /// The same one, who says something else of themselves.
+    pub(crate) fn described(&self, change: impl FnOnce(&mut Profile)) -> Self {
+        let mut profile = self.profile().cloned().unwrap_or_default();
+        change(&mut profile);
+        self.but(|person| person.profile = Some(Arc::new(profile)))
+    }
+
+    fn but(&self, change: impl FnOnce(&mut Inner)) -> Self {
+        let Inner {
+            name,
+            address,
+            profile,
+            away,
+        } = &*self.0;
+        let mut inner = Inner {
+            name: name.clone(),
+            address: *address,
+            profile: profile.clone(),
+            away: away.clone(),
+        };
+        change(&mut inner);
+        Self(Arc::new(inner))
     }
 
     /// What they are called.
@@ -77,6 +110,36 @@ impl Person {
     /// What they say of themselves, if their wire has words for that.
     pub fn profile(&self) -> Option<&Profile> {
         self.0.profile.as_deref()
+    }
+
+    /// Why they are away, if they are.
+    pub fn away(&self) -> Option<&Arc<str>> {
+        self.0.away.as_ref()
+    }
+
+    /// What they are called where they come from, or `u` if they have not said.
+    pub fn login(&self) -> &str {
+        let login = self.profile().map(|profile| &*profile.login);
+        login.filter(|login| !login.is_empty()).unwrap_or("u")
+    }
+
+    /// Their address as text that does not begin with a colon, or `localhost` if they have none.
+    pub fn host(&self) -> Cow<'static, str> {
+        match self.0.address {
+            None => Cow::Borrowed("localhost"),
+            Some(address) => {
+                let text = address.to_string();
+                match text.starts_with(':') {
+                    true => Cow::Owned(format!("0{text}")),
+                    false => Cow::Owned(text),
+                }
+            }
+        }
+    }
+
+    /// Whether they are an operator of the chat.
+    pub fn is_operator(&self) -> bool {
+        self.profile().is_some_and(|profile| profile.operator)
     }
 }
 

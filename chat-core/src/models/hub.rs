@@ -3,8 +3,12 @@
 use futures::StreamExt;
 use shuttle::{future::block_on, thread};
 
-use super::{LONG, Tasks, check, check_all, hub};
-use crate::{Event, Hub, HubError, Limits, LocalUser, TakenName};
+use super::{LONG, Tasks, check, check_all, epoch, hub};
+use crate::{
+    Answer, Event, Hub, HubError, Limits, LocalUser, TakenName,
+    hub::{Effects, Item},
+    model::Profile,
+};
 
 /// The texts of what a user is told until `count` messages have come, which it waits for.
 fn hears(user: &mut LocalUser, count: usize) -> Vec<(Option<u64>, String)> {
@@ -231,6 +235,70 @@ fn a_name_that_is_shared_lasts_as_long_as_a_connection() {
         assert_eq!(hub.users(), ["ada"]);
         drop(second);
         assert_eq!(hub.users().len(), 0);
+    });
+}
+
+/// A name comes, is put out, changes, and goes from one to another, while somebody watches it: in the end they know
+/// whether it is here.
+#[test]
+fn who_watches_a_name_knows_in_the_end_whether_it_is_here() {
+    check(30_000, || {
+        let hub = hub().build();
+        let mut watcher = hub.enter();
+        let name = "watcher".parse().unwrap();
+        watcher
+            .register(name, epoch(), &mut Effects::default())
+            .unwrap();
+        let (one, other) = (hub.clone(), hub.clone());
+        let one = thread::spawn(move || {
+            let bob = one.connect("bob");
+            let mut cleo = one.connect("cleo").unwrap();
+            let renamed = cleo.rename("bob").is_ok();
+            drop(bob);
+            renamed.then_some(cleo)
+        });
+        let other = thread::spawn(move || {
+            let _ = other.kick("bob", "no");
+            other.connect("bob").ok()
+        });
+        let watched = watcher.watch("bob", true);
+        let Ok(Answer::Watched { person, .. }) = watched else {
+            panic!("{watched:?}");
+        };
+        let mut is_here = person.is_some();
+        let _left = (one.join().unwrap(), other.join().unwrap());
+        let mut heard = Vec::new();
+        watcher.take(usize::MAX, &mut heard);
+        for event in heard.into_iter().filter_map(Item::into_event) {
+            is_here = matches!(event, Event::Online { .. });
+        }
+        assert_eq!(is_here, hub.users().iter().any(|user| user == "bob"));
+    });
+}
+
+/// Somebody becomes an operator while they are put out: there is one, or none.
+#[test]
+fn there_are_never_fewer_operators_than_none() {
+    check(10_000, || {
+        let hub = hub().build();
+        let mut ada = hub.enter();
+        let name = "ada".parse().unwrap();
+        ada.register(name, epoch(), &mut Effects::default())
+            .unwrap();
+        let elevates = thread::spawn(move || {
+            let elevate = |profile: &mut Profile| profile.operator = true;
+            let _ = ada.describe(elevate, &mut Effects::default());
+            ada
+        });
+        let other = hub.clone();
+        let kicks = thread::spawn(move || other.kick("ada", "no").unwrap());
+        for _ in 0..3 {
+            assert!(hub.stats().operators <= 1);
+        }
+        kicks.join().unwrap();
+        assert!(hub.stats().operators <= 1);
+        drop(elevates.join().unwrap());
+        assert_eq!(hub.stats().operators, 0);
     });
 }
 

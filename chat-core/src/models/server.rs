@@ -8,7 +8,10 @@ use super::{
     LONG, Tasks, check, hub,
     net::{Bell, Peer, door},
 };
-use crate::{Hub, Limits, Server, ServerHandle, wire::Line};
+use crate::{
+    Answer, Command, Event, Hub, Limits, Server, ServerHandle,
+    wire::{Form, Line, Reading, Wire, WireError},
+};
 
 /// A server that runs.
 struct Running {
@@ -27,8 +30,13 @@ impl Running {
 
     /// A server of `hub`, whose sockets take so many bytes at a time.
     fn of(hub: &Hub, capacity: usize) -> Self {
+        Self::with(hub, capacity, Line::default())
+    }
+
+    /// The same on another wire.
+    fn with(hub: &Hub, capacity: usize, wire: impl Wire) -> Self {
         let (bell, door) = door(capacity);
-        let server = Server::new(hub.clone()).listen(door, Line::default());
+        let server = Server::new(hub.clone()).listen(door, wire);
         let handle = server.handle();
         let tasks = Tasks::new();
         let runtime = tasks.clone();
@@ -447,6 +455,76 @@ fn the_end_of_a_hub_is_the_end_of_its_servers() {
             drop(ada);
             server.is_over().await;
             comes.await.unwrap();
+        });
+    });
+}
+
+/// `line`, and `watch` with a name, which is answered with `here` or `gone`. Both are said again when that changes.
+#[derive(Clone)]
+struct Watches;
+
+impl Wire for Watches {
+    fn frame_end(&self, input: &[u8]) -> Option<usize> {
+        Line.frame_end(input)
+    }
+
+    fn decode<'a>(
+        &mut self,
+        payload: &'a [u8],
+        reading: &mut Reading,
+    ) -> Result<Option<Command<'a>>, WireError> {
+        match payload.strip_prefix(b"watch,") {
+            Some(name) => Ok(Some(Command::Watch {
+                name: std::str::from_utf8(name).unwrap(),
+                on: true,
+            })),
+            None => Line.decode(payload, reading),
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+        match answer {
+            Answer::Watched {
+                person: Some(_), ..
+            } => out.extend_from_slice(b"here\n"),
+            Answer::Watched { person: None, .. } => out.extend_from_slice(b"gone\n"),
+            answer => Line.answer(answer, out),
+        }
+    }
+
+    fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {
+        match event {
+            Event::Online { .. } => out.extend_from_slice(b"here\n"),
+            Event::Offline { .. } => out.extend_from_slice(b"gone\n"),
+            event => Line::encode(event, form, out),
+        }
+    }
+}
+
+/// Somebody comes or goes while a peer begins to watch them. What it hears last is so, whatever is the answer and what
+/// the news.
+#[test]
+fn what_who_watches_hears_last_is_so() {
+    check(10_000, || {
+        block_on(async {
+            let hub = hub().build();
+            let server = Running::with(&hub, usize::MAX, Watches);
+            let mut ada = server.peer("ada").await;
+            let bob = hub.connect("bob").unwrap();
+            let goes = spawn(async move { drop(bob) });
+            ada.say("watch,bob").await;
+            goes.await.unwrap();
+            ada.say("ping").await;
+            let mut last = String::new();
+            loop {
+                let line = ada.line().await.unwrap();
+                if line == "pong" {
+                    break;
+                }
+                last = line;
+            }
+            assert_eq!(last, "gone");
+            server.ends([ada]).await;
         });
     });
 }

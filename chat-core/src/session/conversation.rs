@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, sync::Arc, task::Context, time::Instant};
 
 use super::{
-    hook::{Asking, ForText, Granted, Outcome},
+    hook::{Asker, Asking, ForText, Granted, Outcome, Waits},
     machine::{Action, Fed},
     outbox::Outbox,
     rate::{Throttle, Verdict},
@@ -15,13 +15,14 @@ use crate::{
         discard,
     },
     model::{
-        Answer, Asked, Command, ErrorCode, Event, Person, QuitReason, RoomName, UserName, Verb,
+        Answer, Asked, Command, Entrance, ErrorCode, Event, OwnedSecret, Person, Profile,
+        QuitReason, Role, RoomName, Style, UserName, Verb,
     },
     net::Addr,
     plug::Denied,
     rt::deadline_after,
     trace::{LogQuota, log},
-    wire::Wire,
+    wire::{Reading, Wire},
 };
 
 /// One peer's place in the hub, what it has asked for and not got yet, and what it is told.
@@ -45,6 +46,8 @@ pub(super) struct Conversation<W> {
     uncharged: usize,
     /// The next frame was charged for when it came the first time.
     paid: bool,
+    /// The peer is to be asked for a sign of life behind the list.
+    owes_probe: bool,
     /// How many more of this peer's doings are logged at `info`.
     logs_left: u8,
     /// What is still to be told now that it ends.
@@ -77,7 +80,7 @@ pub(crate) enum End {
     /// The peer closed its sending end.
     PeerDone,
     /// The peer said good-bye.
-    Quit,
+    Quit(Option<Arc<str>>),
     /// The peer took too long, for what is said here.
     TimedOut(&'static str),
     /// The peer does not read.
@@ -126,6 +129,9 @@ const PAGE: usize = 128;
 /// How many bytes of frames that ask for nothing count as one request.
 const UNCHARGED: usize = 16 * 1024;
 
+/// As how many bytes a further part of a frame counts that asks for nothing: to read it takes time all the same.
+const PART: usize = 256;
+
 /// How many of one peer's doings are logged at `info`; a peer cannot fill the log.
 const LOGS: u8 = 20;
 
@@ -148,6 +154,7 @@ impl<W: Wire> Conversation<W> {
             throttle,
             uncharged: 0,
             paid: false,
+            owes_probe: false,
             logs_left: LOGS,
             gone: None,
         }
@@ -194,7 +201,7 @@ impl<W: Wire> Conversation<W> {
             pending => {
                 // A peer that has only stopped sending still hears what became of its request.
                 if let Some(Pending::Asked(asking)) = pending
-                    && let Some(verb) = asking.verb
+                    && let Waits::Request(verb) = asking.waits
                 {
                     let why = "given up: you stopped sending before the answer";
                     let refusal = error(verb, ErrorCode::Unavailable, why);
@@ -206,12 +213,12 @@ impl<W: Wire> Conversation<W> {
         }
     }
 
-    /// Charges for what the machine was fed, also if the wire has `answered` it itself. `true` if what it asks for is to
-    /// be done.
+    /// Charges for what the machine was fed, also if the wire has answered it itself, unless it is free. `true` if what
+    /// it asks for is to be done.
     pub(super) fn charge(
         &mut self,
         fed: &Fed<'_>,
-        answered: bool,
+        reading: &Reading,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
@@ -220,18 +227,26 @@ impl<W: Wire> Conversation<W> {
         let Some(throttle) = &mut self.throttle else {
             return true;
         };
-        if std::mem::take(&mut self.paid) {
+        let is_paid = std::mem::take(&mut self.paid);
+        if is_paid || !reading.is_charged() {
             return true;
         }
-        self.uncharged += fed.used;
+        let asks = action.is_some() || reading.answered().is_some();
+        // A frame that has come again for the rest of its parts has been counted.
+        self.uncharged += match reading.part() {
+            0 => fed.used,
+            _ if asks => 0,
+            _ => PART,
+        };
         // A frame that goes on is charged for at its end.
-        let asks = action.is_some() || answered;
         if !asks && (fed.unfinished || self.uncharged < UNCHARGED) {
             return true;
         }
         // What makes a room, or is told in many.
         let is_join = match action {
-            Some(Action::Do(Command::Join { .. } | Command::Away { .. })) => true,
+            Some(Action::Do(
+                Command::Join { .. } | Command::Away { .. } | Command::Describe { .. },
+            )) => true,
             Some(Action::Do(Command::Register { .. })) => self.seat.name().is_some(),
             _ => false,
         };
@@ -247,9 +262,11 @@ impl<W: Wire> Conversation<W> {
                 self.hub().counters.rate_limited();
                 // Rounded up, so that who waits as long is not refused again.
                 let wait = wait.as_millis() + 1;
-                if let Some(action) = action {
+                // What asks for nothing needs no answer, whatever its length.
+                if asks {
+                    let verb = action.map_or(Verb::Other, Action::verb);
                     let explanation = format!("too fast: try again in {wait} ms");
-                    let refusal = error(action.verb(), ErrorCode::RateLimited, explanation);
+                    let refusal = error(verb, ErrorCode::RateLimited, explanation);
                     self.reply(&refusal, now, items);
                 }
             }
@@ -272,6 +289,15 @@ impl<W: Wire> Conversation<W> {
         self.publish(now, items, effects);
         self.drain(usize::MAX, items);
         self.outbox.push_bytes(answer);
+    }
+
+    /// Asks the peer for a sign of life. It is written with whatever is written next, and the caller sees to that.
+    pub(super) fn probe(&mut self) {
+        // Not in the middle of a list, but behind it.
+        match self.listing {
+            Some(_) => self.owes_probe = true,
+            None => self.outbox.probe(&mut self.wire),
+        }
     }
 
     /// Says that the frame that was put back has been charged for.
@@ -305,15 +331,66 @@ impl<W: Wire> Conversation<W> {
             self.publish(now, items, effects);
         }
         let done = match command {
-            Command::Chat { to, text } => self.chat(to, text, now, effects),
-            Command::Say { room, text } => self.say(room, text, now, items, effects),
+            Command::Chat { to, text, style } => self.chat(to, text, style, now, effects),
+            Command::Say {
+                room,
+                text,
+                least,
+                style,
+            } => {
+                let words = Words { text, least, style };
+                self.say(room, words, now, items, effects)
+            }
+            Command::Signal { to, extra } => {
+                let granted = || {
+                    let to = to.to_owned();
+                    Box::new(|extra| Granted::Signal { to, extra }) as ForText
+                };
+                match self.check(verb, extra, now, granted) {
+                    Some(asked) => asked,
+                    None => self.signal(to, extra, effects),
+                }
+            }
             Command::Register { name, secret } => {
                 self.register(name, secret.map(|s| s.0), now, items, effects)
             }
-            Command::Join { room } => self.join(room, now, items, effects),
-            Command::Leave { room } => self.leave(room, now, effects),
+            Command::Enter(entrance) => self.enter_as(entrance, now, items, effects),
+            Command::LogIn(credentials) => {
+                let credentials = *credentials;
+                self.log_in(&credentials.account, credentials.secret, now)
+            }
+            Command::Elevate { name, secret } => self.elevate(name, secret.0, now),
+            Command::StepDown => self.seat.step_down(effects).map(Done::Granted),
+            Command::Describe { real_name, bot } => {
+                let granted =
+                    || Box::new(move |real_name| Granted::Describe { real_name, bot }) as ForText;
+                match real_name.and_then(|text| self.check(verb, text, now, granted)) {
+                    Some(asked) => asked,
+                    None => self.describe(real_name, bot, effects),
+                }
+            }
+            Command::Join { room, key } => self.join(room, key, now, items, effects),
+            Command::JoinKnown(room) => self.join(room.as_str(), None, now, items, effects),
+            Command::Leave { room, reason } => {
+                let granted = || {
+                    let room = room.to_owned();
+                    Box::new(|reason| Granted::Leave { room, reason }) as ForText
+                };
+                match reason.and_then(|reason| self.check(verb, reason, now, granted)) {
+                    Some(asked) => asked,
+                    None => self.leave(room, reason, now, effects),
+                }
+            }
+            Command::LeaveAny => match self.seat.any_room() {
+                Ok(room) => self.leave(room.as_str(), None, now, effects),
+                Err(rule) => Err(rule.into()),
+            },
             Command::Topic { room, text: None } => {
                 let topic = self.seat.topic(room);
+                topic.map(Done::Answer).map_err(Stop::Refused)
+            }
+            Command::TopicOf(room) => {
+                let topic = self.seat.topic(room.as_str());
                 topic.map(Done::Answer).map_err(Stop::Refused)
             }
             Command::Topic {
@@ -340,14 +417,29 @@ impl<W: Wire> Conversation<W> {
                 }
             }
             Command::Ban { room, name } => acked(self.seat.ban(room, name, effects)),
-            Command::Unban { room, name } => {
-                acked(self.seat.unban(room, name).map_err(Stop::Refused))
+            Command::Unban { room, name } => acked(self.seat.unban(room, name, effects)),
+            Command::Role { room, name, change } => {
+                acked(self.seat.set_role(room, name, change, effects))
             }
-            Command::Role { room, name, role } => {
-                acked(self.seat.set_role(room, name, role, effects))
+            Command::Invite { room, name } => {
+                let invited = self.seat.invite(room, name, effects);
+                invited.map(Done::Granted)
             }
-            Command::Invite { room, name } => acked(self.seat.invite(room, name, effects)),
-            Command::InviteOnly { room, on } => acked(self.seat.set_invite_only(room, on, effects)),
+            Command::Set { room, setting } => acked(self.seat.set(room, setting, effects)),
+            Command::Settings { room } => {
+                let settings = self.seat.settings(room);
+                settings.map(Done::Answer).map_err(Stop::Refused)
+            }
+            Command::Mask {
+                room,
+                list,
+                mask,
+                on,
+            } => acked(self.seat.set_mask(room, list, mask, on, effects)),
+            Command::ListMasks { room, list } => {
+                let masks = self.seat.masks(room, list);
+                masks.map(Done::Answer).map_err(Stop::Refused)
+            }
             Command::Away { text } => {
                 let granted = || Box::new(|text| Granted::Away { text }) as ForText;
                 match text.and_then(|text| self.check(verb, text, now, granted)) {
@@ -357,8 +449,48 @@ impl<W: Wire> Conversation<W> {
             }
             Command::Whois { name } => {
                 let whois = self.seat.whois(name, now);
-                let answer = |whois| Done::Answer(Answer::Whois(whois));
+                let answer = |whois| Done::Answer(Answer::Whois(Box::new(whois)));
                 whois.map(answer).map_err(Stop::Refused)
+            }
+            Command::Whowas { name } => match self.seat.name() {
+                Some(_) => {
+                    let past = self.hub().past(name);
+                    return self.answer_about(&Answer::Whowas { name, past }, now, items);
+                }
+                None => Err(HubError::NotRegistered.into()),
+            },
+            Command::Find { name } => match self.seat.find(name) {
+                Ok(person) => {
+                    return self.answer_about(&Answer::Found { name, person }, now, items);
+                }
+                Err(rule) => Err(rule.into()),
+            },
+            Command::Watch { name, on } => {
+                self.drain(usize::MAX, items);
+                let watched = self.seat.watch(name, on);
+                let answer = |watched| self.answer_before_news(&watched);
+                watched.map(answer).map_err(Stop::Refused)
+            }
+            Command::WatchNobody => {
+                self.seat.watch_nobody();
+                Ok(Done::Granted(None))
+            }
+            Command::ListWatched => {
+                self.drain(usize::MAX, items);
+                let watched = self.seat.watched();
+                Ok(self.answer_before_news(&watched))
+            }
+            Command::Stats => {
+                let stats = Box::new(self.hub().quick_stats());
+                Ok(Done::Answer(Answer::Stats(stats)))
+            }
+            Command::Kill { name, reason } => {
+                let killed = self.seat.kill(name, reason, effects);
+                acked(killed.map_err(Stop::Refused))
+            }
+            Command::Announce { text } => {
+                let announced = self.seat.announce(text, effects);
+                acked(announced.map_err(Stop::Refused))
             }
             Command::ListUsers => Ok(Done::List(self.seat.list_users())),
             Command::ListRooms => Ok(Done::List(self.seat.list_rooms())),
@@ -366,13 +498,39 @@ impl<W: Wire> Conversation<W> {
                 let list = self.seat.list_members(room);
                 list.map(Done::List).map_err(Stop::Refused)
             }
+            Command::MembersOf(room) => {
+                let list = self.seat.list_members(room.as_str());
+                list.map(Done::List).map_err(Stop::Refused)
+            }
             Command::Ping => Ok(Done::Answer(Answer::Pong)),
-            Command::Quit => {
-                self.end(End::Quit, now);
+            Command::Quit { reason } => {
+                self.quit(reason, now);
                 Ok(Done::Silently)
             }
         };
         self.finish(asked, done, now, items, effects)
+    }
+
+    /// Says who is here. What is heard of them since that was looked up comes behind it.
+    fn answer_before_news(&mut self, answer: &Answer<'_>) -> Done {
+        self.outbox.answer(&mut self.wire, answer);
+        Done::Silently
+    }
+
+    /// Answers what has changed nothing.
+    fn answer_about(&mut self, answer: &Answer<'_>, now: Instant, items: &mut Vec<Item>) -> Flow {
+        self.reply(answer, now, items);
+        Flow::Next
+    }
+
+    /// The peer says good-bye. What it says is told to others, unless it is too long, or the program wants to see what
+    /// people write first: for that nobody waits who wants to go. Then they are told that it has said something.
+    fn quit(&mut self, reason: Option<&str>, now: Instant) {
+        let reason = reason.map(|reason| match self.hub().policy {
+            Some(_) => "".into(),
+            None => self.hub().short(reason).unwrap_or_default(),
+        });
+        self.end(End::Quit(reason), now);
     }
 
     /// Answers, and holds back for those who are behind.
@@ -417,60 +575,88 @@ impl<W: Wire> Conversation<W> {
         &mut self,
         to: &str,
         text: &str,
+        style: Style<'_>,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         if self.hub().policy.is_some() {
             let from = self.seat.name().ok_or(HubError::NotRegistered)?;
             if let Ok(to) = to.parse::<UserName>()
-                && let Some(asking) = Asking::direct(self.hub(), from, &to, text, now)
+                && let Some(asking) = Asking::direct(self.hub(), from, &to, text, style, now)
             {
                 return Ok(self.ask(asking));
             }
         }
-        self.send(to, text, now, effects)
+        self.send(to, text, style, now, effects)
     }
 
     fn send(
         &mut self,
         to: &str,
         text: &str,
+        style: Style<'_>,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
-        let sent = self.seat.send(to, text, effects);
-        if sent == Err(Stop::Refused(HubError::NoSuchUser)) {
+        let sent = self.seat.send(to, text, style, W::WANTS_RECEIPTS, effects);
+        if matches!(sent, Err(Stop::Refused(HubError::NoSuchUser))) {
             log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
                 log!(connection INFO, peer = %self.peer, from = self.seat.name().map(display), "no user by the name {}", for_log(to));
             });
         }
-        sent.map(|()| Done::Silently)
+        Ok(match sent? {
+            None => Done::Silently,
+            Some((to, event)) => Done::Answer(Answer::Sent { to, event }),
+        })
     }
 
     fn say(
         &mut self,
         room: &str,
-        text: &str,
+        words: Words<'_>,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
+        let Words { text, least, style } = words;
         if self.hub().policy.is_some() {
-            let room = self.seat.room_name(room)?;
+            let name = match self.seat.room_name(room) {
+                Ok(name) => name.clone(),
+                Err(HubError::NotAMember | HubError::NoSuchRoom) => {
+                    self.hub().open_to_others(room)?
+                }
+                Err(rule) => return Err(rule.into()),
+            };
             let from = self.seat.name().ok_or(HubError::NotRegistered)?;
-            if let Some(asking) = Asking::publish(self.hub(), from, room, text, now) {
+            let asking = Asking::publish(self.hub(), from, &name, text, least, style, now);
+            if let Some(asking) = asking {
                 return Ok(self.ask(asking));
             }
         }
-        if self.seat.gather(room, text, effects)? == Gathered::NotYet {
+        if least > Role::Member || !self.seat.is_member(room) {
+            self.publish(now, items, effects);
+            if self.hold.is_some() {
+                return Err(Stop::Held);
+            }
+            self.seat.say(room, text, least, style, effects)?;
+            return Ok(Done::Silently);
+        }
+        if self.seat.gather(room, text, style, effects)? == Gathered::NotYet {
             self.publish(now, items, effects);
             if self.hold.is_some() {
                 return Err(Stop::Held);
             }
             // There is nothing now that it could be too much for.
-            let _ = self.seat.gather(room, text, effects)?;
+            let _ = self.seat.gather(room, text, style, effects)?;
         }
         Ok(Done::Silently)
+    }
+
+    fn signal(&mut self, to: &str, extra: &str, effects: &mut Effects) -> Result<Done, Stop> {
+        Ok(match self.seat.signal(to, extra, effects)? {
+            Some(event) if W::WANTS_RECEIPTS => Done::Granted(Some(event)),
+            _ => Done::Silently,
+        })
     }
 
     /// Publishes what has been gathered.
@@ -502,6 +688,14 @@ impl<W: Wire> Conversation<W> {
         }
     }
 
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            peer: &self.peer,
+            current: self.seat.name(),
+            account: self.seat.account(),
+        }
+    }
+
     fn register(
         &mut self,
         name: &str,
@@ -511,24 +705,98 @@ impl<W: Wire> Conversation<W> {
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         let name: UserName = name.parse().map_err(HubError::BadName)?;
-        let current = self.seat.name();
-        let asking = Asking::register(self.hub(), &self.peer, current, name.clone(), secret, now);
+        let asking = Asking::register(self.hub(), self.asker(), name.clone(), secret, now);
         match asking {
             Some(asking) => Ok(self.ask(asking)),
-            None => self.take_name(name, now, items, effects),
+            None => self.take_name(name, None, now, items, effects),
         }
+    }
+
+    fn enter_as(
+        &mut self,
+        entrance: Box<Entrance>,
+        now: Instant,
+        items: &mut Vec<Item>,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        let name: UserName = entrance.name.parse().map_err(HubError::BadName)?;
+        match Asking::enter(self.hub(), self.asker(), name.clone(), entrance, now) {
+            Ok(asking) => Ok(self.ask(asking)),
+            Err(entrance) => self.take_name(name, Some(&entrance), now, items, effects),
+        }
+    }
+
+    fn log_in(&mut self, account: &str, secret: OwnedSecret, now: Instant) -> Result<Done, Stop> {
+        let account: UserName = account.parse().map_err(HubError::BadName)?;
+        let secret = secret.0.into_string();
+        let asking = Asking::log_in(self.hub(), self.asker(), account, secret, now);
+        self.ask_or(asking, Verb::LogIn, "there are no accounts here", now)
+    }
+
+    fn elevate(&mut self, name: &str, secret: &str, now: Instant) -> Result<Done, Stop> {
+        self.seat.name().ok_or(HubError::NotRegistered)?;
+        let name: UserName = name.parse().map_err(HubError::BadName)?;
+        let asking = Asking::elevate(self.hub(), self.asker(), name, secret.to_owned(), now);
+        self.ask_or(asking, Verb::Elevate, "there are no operators here", now)
+    }
+
+    /// Asks, or refuses where there is nobody to ask.
+    fn ask_or(
+        &mut self,
+        asking: Option<Asking>,
+        verb: Verb,
+        otherwise: &'static str,
+        now: Instant,
+    ) -> Result<Done, Stop> {
+        match asking {
+            Some(asking) => Ok(self.ask(asking)),
+            None => {
+                let refusal = error(verb, ErrorCode::Denied, otherwise);
+                self.reply(&refusal, now, &mut Vec::new());
+                Ok(Done::Silently)
+            }
+        }
+    }
+
+    fn describe(
+        &mut self,
+        real_name: Option<&str>,
+        bot: Option<bool>,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
+        let real_name = real_name.map(|text| self.hub().short(text)).transpose()?;
+        let change = |profile: &mut Profile| {
+            if let Some(real_name) = real_name {
+                profile.real_name = (*real_name).into();
+            }
+            if let Some(bot) = bot {
+                profile.bot = bot;
+            }
+        };
+        self.seat.describe(change, effects).map(Done::Granted)
     }
 
     fn take_name(
         &mut self,
         name: UserName,
+        entrance: Option<&Entrance>,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         self.drain(usize::MAX, items);
         let address = self.peer.tcp().map(|addr| addr.ip());
-        let person = Person::new(name, address, None);
+        let account = self.seat.account().cloned();
+        let mut profile = entrance.map(|entrance| Profile {
+            login: entrance.login.clone(),
+            real_name: entrance.real_name.clone(),
+            bot: entrance.bot,
+            ..Profile::default()
+        });
+        if account.is_some() {
+            profile.get_or_insert_default().account = account;
+        }
+        let person = Person::new(name, address, profile.map(Arc::new));
         let answer = self.seat.register(person, now, effects)?;
         log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
             log!(connection INFO, peer = %self.peer, name = self.seat.name().map(display), "registered");
@@ -541,27 +809,29 @@ impl<W: Wire> Conversation<W> {
     fn join(
         &mut self,
         room: &str,
+        key: Option<&str>,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         let room: RoomName = room.parse().map_err(HubError::BadName)?;
         let name = self.seat.name().ok_or(HubError::NotRegistered)?;
-        match Asking::join(self.hub(), name, room.clone(), now) {
+        match Asking::join(self.hub(), name, room.clone(), key, now) {
             Some(asking) => Ok(self.ask(asking)),
-            None => self.enter(room, now, items, effects),
+            None => self.enter(room, key, now, items, effects),
         }
     }
 
     fn enter(
         &mut self,
         room: RoomName,
+        key: Option<&str>,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         self.drain(usize::MAX, items);
-        let event = self.seat.join(room.clone(), effects)?;
+        let event = self.seat.join(room.clone(), key, effects)?;
         log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
             log!(room DEBUG, peer = %self.peer, name = self.seat.name().map(display), %room, "joined");
         });
@@ -572,9 +842,15 @@ impl<W: Wire> Conversation<W> {
         Ok(Done::Silently)
     }
 
-    fn leave(&mut self, room: &str, now: Instant, effects: &mut Effects) -> Result<Done, Stop> {
+    fn leave(
+        &mut self,
+        room: &str,
+        reason: Option<&str>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<Done, Stop> {
         let room_name = self.seat.room_name(room)?.clone();
-        let event = self.seat.leave(room, effects)?;
+        let event = self.seat.leave(room, reason, effects)?;
         log_limited(&mut self.logs_left, &self.seat.hub().log_quota, now, || {
             log!(room DEBUG, peer = %self.peer, name = self.seat.name().map(display), room = %room_name, "left");
         });
@@ -627,8 +903,8 @@ impl<W: Wire> Conversation<W> {
                     self.pending = Some(pending);
                     return;
                 };
-                let (verb, began) = (asking.verb, asking.began);
-                match self.answered(outcome, verb, began, now, items) {
+                let waits = asking.waits;
+                match self.answered(outcome, waits, asking.began, now, items) {
                     Some(granted) => granted,
                     None => return,
                 }
@@ -646,13 +922,47 @@ impl<W: Wire> Conversation<W> {
                 }
                 Ok(Done::Silently)
             }
-            Granted::Register(name) => self.take_name(name.clone(), now, items, effects),
-            Granted::Join(room) => self.enter(room.clone(), now, items, effects),
-            Granted::Say { room, text } => {
-                let said = self.seat.say(room.as_str(), text, effects);
+            Granted::Register(name) => self.take_name(name.clone(), None, now, items, effects),
+            Granted::Enter(name, entrance) => {
+                self.take_name(name.clone(), Some(entrance), now, items, effects)
+            }
+            Granted::LogIn(account) => {
+                let logged_in = self.seat.log_in(account.clone(), effects);
+                logged_in.map(Done::Granted)
+            }
+            Granted::Elevate => self.seat.elevate(effects).map(Done::Granted),
+            Granted::Join { room, key } => {
+                self.enter(room.clone(), key.as_deref(), now, items, effects)
+            }
+            Granted::Leave { room, reason } => self.leave(room, Some(reason), now, effects),
+            Granted::Say {
+                room,
+                text,
+                least,
+                kind,
+                extra,
+            } => {
+                let style = Style {
+                    kind: *kind,
+                    extra: extra.as_deref(),
+                };
+                let said = self.seat.say(room.as_str(), text, *least, style, effects);
                 said.map(|()| Done::Silently)
             }
-            Granted::Chat { to, text } => self.send(to.as_str(), text, now, effects),
+            Granted::Chat {
+                to,
+                text,
+                kind,
+                extra,
+            } => {
+                let style = Style {
+                    kind: *kind,
+                    extra: extra.as_deref(),
+                };
+                self.send(to.as_str(), text, style, now, effects)
+            }
+            Granted::Signal { to, extra } => self.signal(to, extra, effects),
+            Granted::Describe { real_name, bot } => self.describe(Some(real_name), *bot, effects),
             Granted::Topic { room, text } => acked(self.seat.set_topic(room, text, effects)),
             Granted::Away { text } => self.seat.set_away(Some(text), effects).map(Done::Granted),
             Granted::Kick { room, name, reason } => {
@@ -670,7 +980,7 @@ impl<W: Wire> Conversation<W> {
     fn answered(
         &mut self,
         outcome: Outcome,
-        verb: Option<Verb>,
+        waits: Waits,
         began: Instant,
         now: Instant,
         items: &mut Vec<Item>,
@@ -682,15 +992,14 @@ impl<W: Wire> Conversation<W> {
             Outcome::Granted(granted) => return Some(granted),
             Outcome::Denied(denied) => (denied.code(), denied),
             Outcome::Failed(why) => {
-                log!(hook ERROR, peer = %self.peer, name = self.seat.name().map(display), verb = verb.map(tracing::field::debug), "{why}");
+                log!(hook ERROR, peer = %self.peer, name = self.seat.name().map(display), verb = waits.verb().map(tracing::field::debug), "{why}");
                 (ErrorCode::Unavailable, Denied::new(why))
             }
         };
-        match verb {
-            // What has happened already cannot be refused.
-            Some(Verb::Leave) => {}
-            Some(verb) => self.reply(&error(verb, code, why.reason()), now, items),
-            None => self.end(End::TurnedAway(code, why.reason().into()), now),
+        match waits {
+            Waits::Nothing => {}
+            Waits::Request(verb) => self.reply(&error(verb, code, why.reason()), now, items),
+            Waits::Connection => self.end(End::TurnedAway(code, why.reason().into()), now),
         }
         None
     }
@@ -717,8 +1026,13 @@ impl<W: Wire> Conversation<W> {
                 }
             }
         }
-        if self.listing.is_none() && self.gone.is_some() {
+        if self.listing.is_some() {
+            return;
+        }
+        if self.gone.is_some() {
             self.say_farewell(&mut Vec::new());
+        } else if std::mem::take(&mut self.owes_probe) {
+            self.outbox.probe(&mut self.wire);
         }
     }
 
@@ -779,7 +1093,11 @@ impl<W: Wire> Conversation<W> {
     pub(super) fn end(&mut self, mut why: End, now: Instant) {
         let mut effects = Effects::default();
         let reason = why.reason();
-        let name = self.seat.quit(reason, &mut effects);
+        let text = match &mut why {
+            End::Quit(text) => text.take(),
+            _ => None,
+        };
+        let name = self.seat.quit(reason, text, &mut effects);
         effects.wake();
         let counters = &self.seat.hub().counters;
         match &why {
@@ -841,7 +1159,7 @@ impl<W: Wire> Conversation<W> {
             None => {
                 let mut effects = Effects::default();
                 (
-                    self.seat.quit(QuitReason::Closed, &mut effects),
+                    self.seat.quit(QuitReason::Closed, None, &mut effects),
                     QuitReason::Closed,
                 )
             }
@@ -877,7 +1195,7 @@ impl<W: Wire> Conversation<W> {
             && let Pending::Asked(asking) = *pending
         {
             let outcome = Outcome::Failed("the check took too long");
-            self.answered(outcome, asking.verb, asking.began, now, &mut Vec::new());
+            self.answered(outcome, asking.waits, asking.began, now, &mut Vec::new());
         }
     }
 }
@@ -889,6 +1207,13 @@ fn error<'a>(verb: Verb, code: ErrorCode, explanation: impl Into<Cow<'a, str>>) 
         code,
         explanation: explanation.into(),
     }
+}
+
+/// What is said in a room, and to whom there.
+struct Words<'a> {
+    text: &'a str,
+    least: Role,
+    style: Style<'a>,
 }
 
 /// What a request came to.
@@ -908,7 +1233,7 @@ fn acked(done: Result<(), Stop>) -> Result<Done, Stop> {
 impl End {
     fn reason(&self) -> QuitReason {
         match self {
-            Self::PeerDone | Self::Quit | Self::TurnedAway(..) => QuitReason::Closed,
+            Self::PeerDone | Self::Quit(_) | Self::TurnedAway(..) => QuitReason::Closed,
             Self::TimedOut(_) => QuitReason::TimedOut,
             Self::TooSlow => QuitReason::Slow,
             Self::Flooding => QuitReason::Flooding,
@@ -924,7 +1249,7 @@ impl End {
         match self {
             Self::PeerDone => None,
             Self::Kicked(last_word) => last_word.take(),
-            Self::Quit | Self::Shutdown => Some(Event::Bye),
+            Self::Quit(_) | Self::Shutdown => Some(Event::Bye),
             Self::TimedOut(what) => error(ErrorCode::TimedOut, what),
             Self::TooSlow => {
                 let explanation =
@@ -945,7 +1270,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PeerDone => "the peer closed it",
-            Self::Quit => "the peer said good-bye",
+            Self::Quit(_) => "the peer said good-bye",
             Self::TimedOut(what) => what,
             Self::TooSlow => "the peer reads too slowly",
             Self::Flooding => "the peer asks for too much too fast",

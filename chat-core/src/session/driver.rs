@@ -15,7 +15,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::{
     conversation::{Conversation, End, Flow, HIGH_WATER, Phase},
     hook::Asking,
-    machine::Machine,
+    machine::{Machine, Overdue},
     scratch::{READ, Scratch},
     task::Task,
 };
@@ -23,6 +23,7 @@ use crate::{
     addresses::AddressPlace,
     connections::{Connections, Listed, Place},
     hub::{CloseReason, Effects, Heard, Inner, Item, Mailbox, Seat, Sleeper},
+    model::Stamp,
     net::Incoming,
     rt::{Runtime, Sleep, deadline_after},
     trace::log,
@@ -89,7 +90,7 @@ where
         let hub = seat.hub();
         Self {
             io,
-            machine: Machine::new(&hub.limits, &hub.timeouts, now),
+            machine: Machine::new(&hub.limits, &hub.timeouts, &wire, now),
             talk: Conversation::new(wire, seat, peer, now),
             unread: Vec::new(),
             peer_done: false,
@@ -255,7 +256,7 @@ where
         if let Some(rest) = frame.get(written..).filter(|rest| !rest.is_empty()) {
             self.talk.outbox.push_bytes(rest);
             if written > 0 {
-                self.talk.mailbox().read_at(rt.now());
+                self.took(rt.now());
             }
             return false;
         }
@@ -315,6 +316,7 @@ where
         let talk = &mut self.talk;
         talk.let_go();
         if talk.waits_for_program() {
+            scratch.effects.at = Stamp::new(talk.hub().system_time());
             talk.poll_pending(cx, rt.now(), &mut scratch.items, &mut scratch.effects);
         }
         talk.list();
@@ -361,7 +363,7 @@ where
             self.unflushed = true;
             if self.talk.outbox.poll_write(cx, &mut self.io)?.is_pending() {
                 if wrote {
-                    self.talk.mailbox().read_at(rt.now());
+                    self.took(rt.now());
                 }
                 return Ok(Poll::Pending);
             }
@@ -374,6 +376,12 @@ where
             self.unflushed = false;
         }
         Ok(Poll::Ready(()))
+    }
+
+    /// The peer has taken bytes, but not all that there are for it.
+    fn took(&mut self, now: Instant) {
+        self.talk.mailbox().read_at(now);
+        self.machine.took(now);
     }
 
     /// Reads once and does what was asked. `Pending` if there is nothing to read, or if this peer is not
@@ -460,6 +468,9 @@ where
         items: &mut Vec<Item>,
         effects: &mut Effects,
     ) {
+        let time = self.talk.hub().system_time();
+        effects.at = Stamp::new(time);
+        reading.set_now(time);
         self.talk.seat.touch(now);
         self.handle_frames(input, now, reading, items, effects);
         self.talk.publish(now, items, effects);
@@ -484,11 +495,8 @@ where
             let (frame, after) = rest.split_at(fed.used);
             rest = after;
             loop {
-                let answer = reading.answered();
-                let charged = self
-                    .talk
-                    .charge(&fed, answer.is_some(), now, items, effects);
-                if let Some(answer) = answer
+                let charged = self.talk.charge(&fed, reading, now, items, effects);
+                if let Some(answer) = reading.answered()
                     && charged
                 {
                     self.talk.answer(answer, now, items, effects);
@@ -525,7 +533,10 @@ where
         match self.talk.phase {
             Phase::Open => {
                 let has_name = self.talk.seat.name().is_some();
-                match (self.machine.deadline(has_name), self.talk.deadline()) {
+                match (
+                    self.machine.deadline(&self.talk.wire, has_name),
+                    self.talk.deadline(),
+                ) {
                     (Some(peer), Some(talk)) => Some(peer.min(talk)),
                     (one, other) => one.or(other),
                 }
@@ -566,8 +577,10 @@ where
             Phase::Open => {
                 self.talk.tick(now);
                 let has_name = self.talk.seat.name().is_some();
-                if let Some(what) = self.machine.expired(now, has_name) {
-                    self.end(End::TimedOut(what), now);
+                match self.machine.overdue(&self.talk.wire, now, has_name) {
+                    Some(Overdue::Over(what)) => self.end(End::TimedOut(what), now),
+                    Some(Overdue::Probe) => self.talk.probe(),
+                    None => {}
                 }
                 false
             }

@@ -12,9 +12,9 @@ use futures::future::{BoxFuture, Future, FutureExt};
 
 use crate::{
     hub::Inner,
-    model::{Asked, RoomName, UserName, Verb},
+    model::{Asked, Entrance, Kind, Role, RoomName, Style, UserName, Verb},
     net::Addr,
-    plug::{Admission, Claim, Denied, Moment, Policy, Verdict, one_line},
+    plug::{Admission, Authenticator, Claim, Denied, Moment, Policy, Verdict, one_line},
     rt::deadline_after,
 };
 
@@ -22,10 +22,36 @@ use crate::{
 pub(super) struct Asking {
     /// `None` only while it is dropped.
     answer: Option<BoxFuture<'static, std::thread::Result<Result<Granted, Denied>>>>,
-    /// What waits for it; `None` for the connection itself.
-    pub(super) verb: Option<Verb>,
+    pub(super) waits: Waits,
     pub(super) began: Instant,
     pub(super) until: Instant,
+}
+
+/// What waits for a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// The connection itself.
+    Connection,
+    Request(Verb),
+    /// Nothing: the hook is told what has happened, and cannot refuse it any more.
+    Nothing,
+}
+
+impl Waits {
+    /// What was asked for, if it is a request that waits.
+    #[cfg(feature = "tracing")]
+    pub(super) fn verb(self) -> Option<Verb> {
+        match self {
+            Self::Request(verb) => Some(verb),
+            Self::Connection | Self::Nothing => None,
+        }
+    }
+}
+
+impl From<Verb> for Waits {
+    fn from(verb: Verb) -> Self {
+        Self::Request(verb)
+    }
 }
 
 /// What a hook has said.
@@ -49,14 +75,37 @@ pub(super) enum Granted {
     /// The connection may stay.
     Admit(Admission),
     Register(UserName),
-    Join(RoomName),
+    Enter(UserName, Box<Entrance>),
+    LogIn(UserName),
+    Elevate,
+    Join {
+        room: RoomName,
+        key: Option<String>,
+    },
+    Leave {
+        room: String,
+        reason: String,
+    },
     Say {
         room: RoomName,
         text: String,
+        least: Role,
+        kind: Kind,
+        extra: Option<String>,
     },
     Chat {
         to: UserName,
         text: String,
+        kind: Kind,
+        extra: Option<String>,
+    },
+    Signal {
+        to: String,
+        extra: String,
+    },
+    Describe {
+        real_name: String,
+        bot: Option<bool>,
     },
     Topic {
         room: String,
@@ -78,8 +127,16 @@ impl Granted {
     /// The request that was granted.
     pub(super) fn asked(&self) -> Asked<'_> {
         let (verb, room, name) = match self {
-            Self::Register(name) => (Verb::Register, None, Some(name.as_str())),
-            Self::Join(room) => (Verb::Join, Some(room.as_str()), None),
+            Self::Register(name) | Self::Enter(name, _) => {
+                (Verb::Register, None, Some(name.as_str()))
+            }
+            Self::LogIn(account) => (Verb::LogIn, None, Some(account.as_str())),
+            Self::Elevate => (Verb::Elevate, None, None),
+            Self::Join { room, .. } => (Verb::Join, Some(room.as_str()), None),
+            Self::Leave { room, .. } => (Verb::Leave, Some(&**room), None),
+            Self::Signal { to, .. } if to.starts_with('#') => (Verb::Signal, Some(&**to), None),
+            Self::Signal { to, .. } => (Verb::Signal, None, Some(&**to)),
+            Self::Describe { .. } => (Verb::Describe, None, None),
             Self::Say { room, .. } => (Verb::Say, Some(room.as_str()), None),
             Self::Chat { to, .. } => (Verb::Chat, None, Some(to.as_str())),
             Self::Topic { room, .. } => (Verb::Topic, Some(&**room), None),
@@ -91,19 +148,90 @@ impl Granted {
     }
 }
 
+/// Who wants something that is about themselves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) peer: &'a Addr,
+    pub(super) current: Option<&'a UserName>,
+    pub(super) account: Option<&'a UserName>,
+}
+
+impl Asker<'_> {
+    fn owned(self) -> OwnedAsker {
+        OwnedAsker {
+            peer: self.peer.clone(),
+            current: self.current.cloned(),
+            account: self.account.cloned(),
+        }
+    }
+}
+
+struct OwnedAsker {
+    peer: Addr,
+    current: Option<UserName>,
+    account: Option<UserName>,
+}
+
+impl OwnedAsker {
+    fn claim<'a>(&'a self, name: &'a UserName, secret: Option<&'a str>) -> Claim<'a> {
+        Claim {
+            name,
+            secret,
+            current: self.current.as_ref(),
+            account: self.account.as_ref(),
+            peer: &self.peer,
+        }
+    }
+}
+
+/// Those who have a say in who may have a name; at least one.
+struct NameChecks {
+    authenticator: Option<Arc<dyn Authenticator>>,
+    policy: Option<Arc<dyn Policy>>,
+    asker: OwnedAsker,
+    secret: Option<String>,
+}
+
+impl NameChecks {
+    fn new(hub: &Inner, asker: Asker<'_>, secret: Option<&str>) -> Option<Self> {
+        let authenticator = hub.authenticator.clone();
+        let policy = wanted(hub, Moment::Register);
+        if authenticator.is_none() && policy.is_none() {
+            return None;
+        }
+        Some(Self {
+            authenticator,
+            policy,
+            asker: asker.owned(),
+            secret: secret.map(str::to_owned),
+        })
+    }
+
+    async fn pass(&self, name: &UserName) -> Result<(), Denied> {
+        if let Some(authenticator) = &self.authenticator {
+            let claim = self.asker.claim(name, self.secret.as_deref());
+            authenticator.authenticate(claim).await?;
+        }
+        if let Some(policy) = &self.policy {
+            policy.register(&self.asker.peer, name).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Makes of a text that is allowed what is then done.
 pub(super) type ForText = Box<dyn FnOnce(String) -> Granted + Send>;
 
 impl Asking {
     fn new(
         hub: &Inner,
-        verb: Option<Verb>,
+        waits: impl Into<Waits>,
         now: Instant,
         answer: impl Future<Output = Result<Granted, Denied>> + Send + 'static,
     ) -> Self {
         Self {
             answer: Some(AssertUnwindSafe(answer).catch_unwind().boxed()),
-            verb,
+            waits: waits.into(),
             began: now,
             until: deadline_after(now, hub.timeouts.hook()),
         }
@@ -111,14 +239,17 @@ impl Asking {
 
     /// Whether the peer itself is in question: it need not be answered when that has left.
     pub(super) fn is_about_the_peer(&self) -> bool {
-        matches!(self.verb, None | Some(Verb::Register))
+        matches!(
+            self.waits,
+            Waits::Connection | Waits::Request(Verb::Register | Verb::LogIn | Verb::Elevate)
+        )
     }
 
     /// Whether a connection may stay. `None` if nobody wants to be asked; so everywhere here.
     pub(super) fn connect(hub: &Inner, peer: &Addr, now: Instant) -> Option<Self> {
         let policy = wanted(hub, Moment::Connect)?;
         let peer = peer.clone();
-        Some(Self::new(hub, None, now, async move {
+        Some(Self::new(hub, Waits::Connection, now, async move {
             policy.connect(&peer).await.map(Granted::Admit)
         }))
     }
@@ -126,43 +257,94 @@ impl Asking {
     /// Whether somebody may have a name.
     pub(super) fn register(
         hub: &Inner,
-        peer: &Addr,
-        current: Option<&UserName>,
+        asker: Asker<'_>,
         name: UserName,
         secret: Option<&str>,
         now: Instant,
     ) -> Option<Self> {
-        let authenticator = hub.authenticator.clone();
-        let policy = wanted(hub, Moment::Register);
-        if authenticator.is_none() && policy.is_none() {
-            return None;
-        }
-        let (peer, current) = (peer.clone(), current.cloned());
-        let secret = secret.map(str::to_owned);
-        Some(Self::new(hub, Some(Verb::Register), now, async move {
-            if let Some(authenticator) = authenticator {
-                let claim = Claim {
-                    name: &name,
-                    secret: secret.as_deref(),
-                    current: current.as_ref(),
-                    peer: &peer,
-                };
-                authenticator.authenticate(claim).await?;
-            }
-            if let Some(policy) = policy {
-                policy.register(&peer, &name).await?;
-            }
+        let checks = NameChecks::new(hub, asker, secret)?;
+        Some(Self::new(hub, Verb::Register, now, async move {
+            checks.pass(&name).await?;
             Ok(Granted::Register(name))
         }))
     }
 
+    /// Whether somebody may enter under a name, and be called what they say.
+    pub(super) fn enter(
+        hub: &Inner,
+        asker: Asker<'_>,
+        name: UserName,
+        mut entrance: Box<Entrance>,
+        now: Instant,
+    ) -> Result<Self, Box<Entrance>> {
+        let secret = entrance.secret.as_ref().map(|secret| &*secret.0);
+        let checks = NameChecks::new(hub, asker, secret);
+        let policy = wanted(hub, Moment::Text);
+        if checks.is_none() && policy.is_none() {
+            return Err(entrance);
+        }
+        Ok(Self::new(hub, Verb::Register, now, async move {
+            if let Some(checks) = checks {
+                checks.pass(&name).await?;
+            }
+            if let Some(policy) = policy
+                && !entrance.real_name.is_empty()
+            {
+                let text = entrance.real_name.to_string();
+                let verdict = policy.text(&name, Verb::Describe, &text).await?;
+                entrance.real_name = passed(verdict, text).into();
+            }
+            Ok(Granted::Enter(name, entrance))
+        }))
+    }
+
+    /// Whether an account is somebody's. `None` if nobody knows of any.
+    pub(super) fn log_in(
+        hub: &Inner,
+        asker: Asker<'_>,
+        account: UserName,
+        secret: String,
+        now: Instant,
+    ) -> Option<Self> {
+        let authenticator = hub.authenticator.clone()?;
+        let asker = asker.owned();
+        Some(Self::new(hub, Verb::LogIn, now, async move {
+            let claim = asker.claim(&account, Some(&secret));
+            authenticator.log_in(claim).await?;
+            Ok(Granted::LogIn(account))
+        }))
+    }
+
+    /// Whether somebody may be an operator. `None` if nobody may.
+    pub(super) fn elevate(
+        hub: &Inner,
+        asker: Asker<'_>,
+        name: UserName,
+        secret: String,
+        now: Instant,
+    ) -> Option<Self> {
+        let authenticator = hub.authenticator.clone()?;
+        let asker = asker.owned();
+        Some(Self::new(hub, Verb::Elevate, now, async move {
+            let claim = asker.claim(&name, Some(&secret));
+            authenticator.elevate(claim).await?;
+            Ok(Granted::Elevate)
+        }))
+    }
+
     /// Whether somebody may join a room.
-    pub(super) fn join(hub: &Inner, name: &UserName, room: RoomName, now: Instant) -> Option<Self> {
+    pub(super) fn join(
+        hub: &Inner,
+        name: &UserName,
+        room: RoomName,
+        key: Option<&str>,
+        now: Instant,
+    ) -> Option<Self> {
         let policy = wanted(hub, Moment::Join)?;
-        let name = name.clone();
-        Some(Self::new(hub, Some(Verb::Join), now, async move {
+        let (name, key) = (name.clone(), key.map(str::to_owned));
+        Some(Self::new(hub, Verb::Join, now, async move {
             policy.join(&name, &room).await?;
-            Ok(Granted::Join(room))
+            Ok(Granted::Join { room, key })
         }))
     }
 
@@ -172,14 +354,26 @@ impl Asking {
         from: &UserName,
         room: &RoomName,
         text: &str,
+        least: Role,
+        style: Style<'_>,
         now: Instant,
     ) -> Option<Self> {
-        let policy = wanted(hub, Moment::Publish)?;
-        let (from, room, text) = (from.clone(), room.clone(), text.to_owned());
-        Some(Self::new(hub, Some(Verb::Say), now, async move {
-            let verdict = policy.publish(&from, &room, &text).await?;
-            let text = passed(verdict, text);
-            Ok(Granted::Say { room, text })
+        let (policy, on_extra) = wanted_of_message(hub, Moment::Publish, style)?;
+        let (from, room, mut text) = (from.clone(), room.clone(), text.to_owned());
+        let (kind, extra) = (style.kind, style.extra.map(str::to_owned));
+        Some(Self::new(hub, Verb::Say, now, async move {
+            if let Some(policy) = policy {
+                let verdict = policy.publish(&from, &room, &text).await?;
+                text = passed(verdict, text);
+            }
+            let extra = passed_extra(on_extra, &from, extra).await;
+            Ok(Granted::Say {
+                room,
+                text,
+                least,
+                kind,
+                extra,
+            })
         }))
     }
 
@@ -189,14 +383,24 @@ impl Asking {
         from: &UserName,
         to: &UserName,
         text: &str,
+        style: Style<'_>,
         now: Instant,
     ) -> Option<Self> {
-        let policy = wanted(hub, Moment::Direct)?;
-        let (from, to, text) = (from.clone(), to.clone(), text.to_owned());
-        Some(Self::new(hub, Some(Verb::Chat), now, async move {
-            let verdict = policy.direct(&from, &to, &text).await?;
-            let text = passed(verdict, text);
-            Ok(Granted::Chat { to, text })
+        let (policy, on_extra) = wanted_of_message(hub, Moment::Direct, style)?;
+        let (from, to, mut text) = (from.clone(), to.clone(), text.to_owned());
+        let (kind, extra) = (style.kind, style.extra.map(str::to_owned));
+        Some(Self::new(hub, Verb::Chat, now, async move {
+            if let Some(policy) = policy {
+                let verdict = policy.direct(&from, &to, &text).await?;
+                text = passed(verdict, text);
+            }
+            let extra = passed_extra(on_extra, &from, extra).await;
+            Ok(Granted::Chat {
+                to,
+                text,
+                kind,
+                extra,
+            })
         }))
     }
 
@@ -211,7 +415,7 @@ impl Asking {
     ) -> Option<Self> {
         let policy = wanted(hub, Moment::Text)?;
         let (by, text) = (by.clone(), text.to_owned());
-        Some(Self::new(hub, Some(what), now, async move {
+        Some(Self::new(hub, what, now, async move {
             let verdict = policy.text(&by, what, &text).await?;
             Ok(granted(passed(verdict, text)))
         }))
@@ -221,7 +425,7 @@ impl Asking {
     pub(super) fn left(hub: &Inner, name: &UserName, room: RoomName, now: Instant) -> Option<Self> {
         let policy = wanted(hub, Moment::Left)?;
         let name = name.clone();
-        Some(Self::new(hub, Some(Verb::Leave), now, async move {
+        Some(Self::new(hub, Waits::Nothing, now, async move {
             policy.left(&name, &room).await;
             Ok(Granted::Noted)
         }))
@@ -237,7 +441,7 @@ impl Asking {
     ) -> Option<Self> {
         let policy = wanted(hub, Moment::Disconnected)?;
         let peer = peer.clone();
-        Some(Self::new(hub, None, now, async move {
+        Some(Self::new(hub, Waits::Nothing, now, async move {
             policy.disconnected(&peer, name.as_ref(), reason).await;
             Ok(Granted::Noted)
         }))
@@ -304,6 +508,33 @@ impl Policy for Broken {
     async fn text(&self, _: &UserName, _: Verb, _: &str) -> Result<Verdict, Denied> {
         Err(Denied::unavailable(FAILED))
     }
+}
+
+/// The policy, if it wants to be asked about a message, and if about what that has beside its text. `None` if about
+/// neither.
+#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+fn wanted_of_message(
+    hub: &Inner,
+    moment: Moment,
+    style: Style<'_>,
+) -> Option<(Option<Arc<dyn Policy>>, Option<Arc<dyn Policy>>)> {
+    let policy = wanted(hub, moment);
+    let on_extra = style.extra.and_then(|_| wanted(hub, Moment::Text));
+    (policy.is_some() || on_extra.is_some()).then_some((policy, on_extra))
+}
+
+/// What a message has beside its text is let pass only if it is allowed as it is, by whoever wants to be asked.
+async fn passed_extra(
+    policy: Option<Arc<dyn Policy>>,
+    from: &UserName,
+    extra: Option<String>,
+) -> Option<String> {
+    let extra = extra?;
+    let Some(policy) = policy else {
+        return Some(extra);
+    };
+    let verdict = policy.text(from, Verb::Signal, &extra).await;
+    (verdict == Ok(Verdict::Allow)).then_some(extra)
 }
 
 fn passed(verdict: Verdict, text: String) -> String {

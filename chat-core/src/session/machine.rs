@@ -9,17 +9,17 @@ use crate::{
     config::{Limits, Timeouts},
     model::{Command, ErrorCode, Verb},
     rt::deadline_after,
-    wire::{Reading, Wire, WireError},
+    wire::{KeepAlive, Reading, Wire, WireError},
 };
 
 /// Cuts a connection's bytes into frames, reads them, and keeps its deadlines.
 ///
 /// The contract: [`feed`](Self::feed) it what was read, piece by piece, until all is used; do each
 /// [`Action`] before feeding on, and ask for the [`next_part`](Self::next_part) of a frame that [`has_more`](Self::has_more). Tell it what it cannot know: when bytes came ([`heard`](Self::heard)), and
-/// whether there is a name. When [`deadline`](Self::deadline) has passed, ask [`expired`](Self::expired).
+/// whether there is a name. When [`deadline`](Self::deadline) has passed, ask what is [`overdue`](Self::overdue).
 #[derive(Debug)]
 pub(crate) struct Machine {
-    max_line: usize,
+    max_line: u32,
     /// The unfinished frame between two reads; empty, and without memory, for a peer that sends whole
     /// ones.
     carry: Vec<u8>,
@@ -29,7 +29,20 @@ pub(crate) struct Machine {
     /// By when it must have a name.
     register_by: Option<Instant>,
     idle: Option<Duration>,
+    /// A silent peer has been asked for a sign of life.
+    probed: bool,
+    /// When it gave a sign of life without saying anything, or was asked for one, in milliseconds after `last_heard`.
+    unsure_after: u32,
     last_heard: Instant,
+}
+
+/// What has to be done about a peer that is silent, or has no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// It is to be asked for a sign of life.
+    Probe,
+    /// It took too long for what is said here.
+    Over(&'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,14 +89,21 @@ pub(crate) struct Fed<'a> {
 const TERMINATOR: usize = 2;
 
 impl Machine {
-    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts, now: Instant) -> Self {
+    pub(crate) fn new(
+        limits: &Limits,
+        timeouts: &Timeouts,
+        wire: &impl Wire,
+        now: Instant,
+    ) -> Self {
         Self {
-            max_line: limits.max_line(),
+            max_line: u32::try_from(wire.max_frame(limits.max_line())).unwrap_or(u32::MAX),
             carry: Vec::new(),
             state: FrameState::Reading,
             part: 0,
             register_by: timeouts.register().map(|wait| deadline_after(now, wait)),
             idle: timeouts.idle(),
+            probed: false,
+            unsure_after: 0,
             last_heard: now,
         }
     }
@@ -170,25 +190,62 @@ impl Machine {
     /// Says that bytes have come at `now`.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.last_heard = now;
+        self.unsure_after = 0;
+        self.probed = false;
     }
 
-    /// When [`expired`](Self::expired) is worth asking. It may move to a later time with every read, and
-    /// earlier never.
-    pub(crate) fn deadline(&self, has_name: bool) -> Option<Instant> {
+    /// Says that the peer has taken bytes at `now` that there was no room for before. It has given a sign of life by
+    /// that, and may have had no other way: who has much to read is not read from.
+    pub(crate) fn took(&mut self, now: Instant) {
+        self.set_unsure(now);
+    }
+
+    fn set_unsure(&mut self, now: Instant) {
+        let after = now.saturating_duration_since(self.last_heard).as_millis();
+        self.unsure_after = u32::try_from(after).unwrap_or(u32::MAX);
+    }
+
+    /// When [`overdue`](Self::overdue) is worth asking. It may move to a later time with every read.
+    pub(crate) fn deadline(&self, wire: &impl Wire, has_name: bool) -> Option<Instant> {
+        let register = self.register_by.filter(|_| !has_name);
+        let probe = wire.keep_alive().filter(|_| has_name).map(|keep_alive| {
+            let KeepAlive { after, within } = keep_alive;
+            let wait = if self.probed { within } else { after };
+            let unsure_after = Duration::from_millis(self.unsure_after.into());
+            deadline_after(self.last_heard, unsure_after.saturating_add(wait))
+        });
         let idle = self.idle.map(|wait| deadline_after(self.last_heard, wait));
-        match (self.register_by.filter(|_| !has_name), idle) {
-            (Some(register), Some(idle)) => Some(register.min(idle)),
-            (one, other) => one.or(other),
-        }
+        [register, idle, probe].into_iter().flatten().min()
     }
 
-    /// What the peer took too long for, if it did.
-    pub(crate) fn expired(&self, now: Instant, has_name: bool) -> Option<&'static str> {
-        match self.register_by {
-            Some(by) if by <= now && !has_name => Some("no name was registered in time"),
-            _ if self.deadline(has_name)? <= now => Some("nothing was heard for too long"),
-            _ => None,
+    /// What is to be done about the peer by now, if anything. It is told once that it is to be probed.
+    pub(crate) fn overdue(
+        &mut self,
+        wire: &impl Wire,
+        now: Instant,
+        has_name: bool,
+    ) -> Option<Overdue> {
+        if self.deadline(wire, has_name)? > now {
+            return None;
         }
+        match self.register_by {
+            Some(by) if by <= now && !has_name => {
+                return Some(Overdue::Over("no name was registered in time"));
+            }
+            _ => {}
+        }
+        let silent = now.saturating_duration_since(self.last_heard);
+        let is_idle = self.idle.is_some_and(|idle| idle <= silent);
+        if wire.keep_alive().is_some() && has_name && !self.probed && !is_idle {
+            self.probed = true;
+            self.set_unsure(now);
+            return Some(Overdue::Probe);
+        }
+        Some(Overdue::Over("nothing was heard for too long"))
+    }
+
+    fn max_line(&self) -> usize {
+        usize::try_from(self.max_line).unwrap_or(usize::MAX - TERMINATOR)
     }
 
     fn end_frame<'a>(
@@ -201,7 +258,7 @@ impl Machine {
             self.state = FrameState::Reading;
             return None;
         }
-        let too_long = self.carry.len() + end.len() > self.max_line + TERMINATOR;
+        let too_long = self.carry.len() + end.len() > self.max_line() + TERMINATOR;
         let frame = match self.carry.is_empty() {
             true => end,
             false => {
@@ -211,9 +268,9 @@ impl Machine {
             }
         };
         let payload = wire.payload(frame);
-        if too_long || payload.len() > self.max_line {
+        if too_long || payload.len() > self.max_line() {
             let verb = wire.verb(frame);
-            return Some(Action::Refuse(line_too_long(verb, self.max_line)));
+            return Some(Action::Refuse(line_too_long(verb, self.max_line())));
         }
         read(wire, payload, reading)
     }
@@ -221,7 +278,7 @@ impl Machine {
     /// Adds as much of `more` to what is kept as a frame may have. Of one that is too long that is enough to tell what
     /// it asks for.
     fn carry_within(&mut self, more: &[u8]) {
-        let room = (self.max_line + TERMINATOR).saturating_sub(self.carry.len());
+        let room = (self.max_line() + TERMINATOR).saturating_sub(self.carry.len());
         self.carry.extend_from_slice(&more[..room.min(more.len())]);
     }
 
@@ -231,7 +288,7 @@ impl Machine {
             return None;
         }
         // A last byte that is the first of the terminator is not counted yet.
-        if self.carry.len() + input.len() < self.max_line + TERMINATOR {
+        if self.carry.len() + input.len() < self.max_line() + TERMINATOR {
             self.carry.extend_from_slice(input);
             return None;
         }
@@ -244,7 +301,7 @@ impl Machine {
         };
         self.carry = Vec::new();
         self.state = FrameState::Skipping;
-        Some(Action::Refuse(line_too_long(verb, self.max_line)))
+        Some(Action::Refuse(line_too_long(verb, self.max_line())))
     }
 }
 
@@ -264,11 +321,14 @@ fn line_too_long(verb: Verb, max_line: usize) -> WireError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Line, Seed};
+    use crate::{
+        model::{Answer, Event},
+        wire::{Form, Line, Seed},
+    };
 
     fn machine(max_line: usize) -> Machine {
         let limits = Limits::builder().max_line(max_line).build().unwrap();
-        Machine::new(&limits, &Timeouts::default(), epoch())
+        Machine::new(&limits, &Timeouts::default(), &Line, epoch())
     }
 
     #[expect(clippy::disallowed_methods, reason = "any moment will do")]
@@ -309,10 +369,10 @@ mod tests {
             actions,
             [
                 r#"Do(Register { name: "ada", secret: None })"#,
-                r#"Do(Chat { to: "bob", text: "a,b" })"#,
+                r#"Do(Chat { to: "bob", text: "a,b", style: Style { kind: Message, extra: None } })"#,
                 "Do(Ping)",
                 "Do(ListUsers)",
-                "Do(Quit)"
+                "Do(Quit { reason: None })"
             ]
         );
     }
@@ -360,14 +420,14 @@ mod tests {
         let mut machine = machine(64);
         let reads = [&b"register,ada"[..], b"chat,ada"];
         assert_eq!(
-            actions(&mut machine, Seed, reads),
+            actions(&mut machine, Seed::default(), reads),
             [
                 r#"Do(Register { name: "ada", secret: None })"#,
-                r#"Do(Chat { to: "ada", text: "hi" })"#
+                r#"Do(Chat { to: "ada", text: "hi", style: Style { kind: Message, extra: None } })"#
             ]
         );
         let long = format!("register,{}", "x".repeat(64));
-        let refused = actions(&mut machine, Seed, [long.as_bytes()]);
+        let refused = actions(&mut machine, Seed::default(), [long.as_bytes()]);
         assert!(refused[0].contains("verb: Register, code: TooLong"));
     }
 
@@ -379,17 +439,85 @@ mod tests {
             .idle(Duration::from_secs(60))
             .build()
             .unwrap();
-        let mut machine = Machine::new(&Limits::default(), &timeouts, start);
+        let mut machine = Machine::new(&Limits::default(), &timeouts, &Line, start);
         let at = |seconds| start + Duration::from_secs(seconds);
         machine.heard(at(9));
-        assert_eq!(machine.deadline(false), Some(at(10)));
-        assert_eq!(machine.expired(at(9), false), None);
+        assert_eq!(machine.deadline(&Line, false), Some(at(10)));
+        assert_eq!(machine.overdue(&Line, at(9), false), None);
         assert!(
-            machine.expired(at(10), false).is_some(),
+            machine.overdue(&Line, at(10), false).is_some(),
             "hearing is not a name"
         );
-        assert_eq!(machine.deadline(true), Some(at(69)));
-        assert_eq!(machine.expired(at(68), true), None);
-        assert!(machine.expired(at(69), true).is_some());
+        assert_eq!(machine.deadline(&Line, true), Some(at(69)));
+        assert_eq!(machine.overdue(&Line, at(68), true), None);
+        assert!(machine.overdue(&Line, at(69), true).is_some());
+    }
+
+    /// `line`, but silent peers are asked for a sign of life.
+    #[derive(Clone)]
+    struct Asks;
+
+    impl Wire for Asks {
+        fn frame_end(&self, input: &[u8]) -> Option<usize> {
+            Line.frame_end(input)
+        }
+
+        fn decode<'a>(
+            &mut self,
+            payload: &'a [u8],
+            reading: &mut Reading,
+        ) -> Result<Option<Command<'a>>, WireError> {
+            Line.decode(payload, reading)
+        }
+
+        fn keep_alive(&self) -> Option<KeepAlive> {
+            Some(KeepAlive {
+                after: Duration::from_secs(90),
+                within: Duration::from_secs(60),
+            })
+        }
+
+        fn answer(&mut self, answer: &Answer<'_>, out: &mut Vec<u8>) {
+            Line.answer(answer, out);
+        }
+
+        fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {
+            Line::encode(event, form, out);
+        }
+    }
+
+    #[test]
+    fn who_has_a_name_and_is_silent_is_asked_once_and_then_out_of_time() {
+        let start = epoch();
+        let mut machine = machine(64);
+        let asks = Asks;
+        let at = |seconds| start + Duration::from_secs(seconds);
+        machine.heard(start);
+        assert_eq!(machine.deadline(&asks, true), Some(at(90)));
+        assert_eq!(machine.overdue(&asks, at(89), true), None);
+        assert_eq!(machine.overdue(&asks, at(90), true), Some(Overdue::Probe));
+        assert_eq!(machine.overdue(&asks, at(91), true), None);
+        assert_eq!(machine.deadline(&asks, true), Some(at(150)));
+        machine.heard(at(140));
+        assert_eq!(machine.overdue(&asks, at(231), true), Some(Overdue::Probe));
+        let over = machine.overdue(&asks, at(291), true);
+        assert!(matches!(over, Some(Overdue::Over(_))), "{over:?}");
+    }
+
+    /// As after the whole process was stopped for a while.
+    #[test]
+    fn who_is_asked_late_has_as_long_to_answer() {
+        let start = epoch();
+        let mut machine = machine(64);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        machine.heard(start);
+        assert_eq!(machine.overdue(&Asks, at(999), true), Some(Overdue::Probe));
+        assert_eq!(machine.overdue(&Asks, at(1058), true), None);
+        assert_eq!(machine.deadline(&Asks, true), Some(at(1059)));
+        // It takes what there was no room for.
+        machine.took(at(1058));
+        assert_eq!(machine.overdue(&Asks, at(1117), true), None);
+        let over = machine.overdue(&Asks, at(1118), true);
+        assert!(matches!(over, Some(Overdue::Over(_))), "{over:?}");
     }
 }

@@ -66,6 +66,11 @@ impl Outbox {
         self.bytes.len() - before
     }
 
+    /// Adds what asks the peer behind `wire` for a sign of life.
+    pub(crate) fn probe(&mut self, wire: &mut impl Wire) {
+        wire.probe(&mut self.bytes);
+    }
+
     /// Adds an event that the peer behind `wire` is told.
     pub(crate) fn push(&mut self, wire: &mut impl Wire, event: &Event) {
         wire.tell(event, &mut self.bytes);
@@ -177,10 +182,7 @@ mod tests {
     fn mixed(outbox: &mut Outbox) -> Vec<u8> {
         let mut expected = Vec::new();
         for length in [1, 5000, 0, 70, 20_000] {
-            let direct = Event::Direct {
-                from: Some("ada".parse().unwrap()),
-                text: "x".repeat(length).into(),
-            };
+            let direct = Event::direct(Some("ada".parse().unwrap()), "x".repeat(length));
             outbox.answer(&mut Line::default(), &Answer::Pong);
             expected.extend_from_slice(b"pong\n");
             outbox.push(&mut Line::default(), &direct);

@@ -7,7 +7,9 @@ pub(super) mod tests;
 use memchr::{memchr, memchr2};
 
 use super::{Form, Reading, Wire, WireError, text};
-use crate::model::{Answer, Command, ErrorCode, Event, Secret, Verb};
+use crate::model::{
+    Answer, Command, ErrorCode, Event, Role, RoleChange, RoomSetting, Secret, Style, Verb,
+};
 
 /// The `line` protocol, which a person can type: UTF-8 lines that end in LF or CRLF, fields separated
 /// by commas.
@@ -48,11 +50,17 @@ impl Wire for Line {
         // By far the most frequent ones, and so the first.
         if let Some(fields) = line.strip_prefix("say,") {
             let (room, text) = split_name(fields).ok_or_else(say_form)?;
-            return Ok(Some(Command::Say { room, text }));
+            return Ok(Some(Command::Say {
+                room,
+                text,
+                least: Role::Member,
+                style: Style::default(),
+            }));
         }
         if let Some(fields) = line.strip_prefix("chat,") {
             let (to, text) = split_name(fields).unwrap_or((fields, "hi"));
-            return Ok(Some(Command::Chat { to, text }));
+            let style = Style::default();
+            return Ok(Some(Command::Chat { to, text, style }));
         }
         other(line).map(Some)
     }
@@ -84,12 +92,14 @@ fn other(line: &str) -> Result<Command<'_>, WireError> {
         }
         "list" => list(fields),
         "join" => {
-            let room = one(fields).ok_or_else(|| refused(Verb::Join, "it is join,#ROOM"))?;
-            Ok(Command::Join { room })
+            let form = "it is join,#ROOM or join,#ROOM,KEY";
+            let fields = fields.ok_or_else(|| refused(Verb::Join, form))?;
+            let (room, key) = first(fields);
+            Ok(Command::Join { room, key })
         }
         "leave" => {
             let room = one(fields).ok_or_else(|| refused(Verb::Leave, "it is leave,#ROOM"))?;
-            Ok(Command::Leave { room })
+            Ok(Command::Leave { room, reason: None })
         }
         "topic" => {
             let form = "it is topic,#ROOM to ask for it or topic,#ROOM,TEXT to set it";
@@ -116,7 +126,7 @@ fn other(line: &str) -> Result<Command<'_>, WireError> {
             Ok(Command::Unban { room, name })
         }
         "role" => role(fields).ok_or_else(|| {
-            let form = "it is role,#ROOM,NAME,ROLE and ROLE is member, moderator or owner";
+            let form = "it is role,#ROOM,NAME,ROLE and ROLE is member, voiced, moderator or owner";
             refused(Verb::Role, form)
         }),
         "invite" => {
@@ -125,8 +135,10 @@ fn other(line: &str) -> Result<Command<'_>, WireError> {
             Ok(Command::Invite { room, name })
         }
         "invite-only" => match two(fields) {
-            Some((room, "on")) => Ok(Command::InviteOnly { room, on: true }),
-            Some((room, "off")) => Ok(Command::InviteOnly { room, on: false }),
+            Some((room, on @ ("on" | "off"))) => Ok(Command::Set {
+                room,
+                setting: RoomSetting::InviteOnly(on == "on"),
+            }),
             _ => Err(refused(
                 Verb::InviteOnly,
                 "it is invite-only,#ROOM,on or invite-only,#ROOM,off",
@@ -142,7 +154,7 @@ fn other(line: &str) -> Result<Command<'_>, WireError> {
             Some(_) => Err(refused(Verb::Ping, "ping takes no fields")),
         },
         "quit" => match fields {
-            None => Ok(Command::Quit),
+            None => Ok(Command::Quit { reason: None }),
             Some(_) => Err(refused(Verb::Quit, "quit takes no fields")),
         },
         _ => Err(WireError::new(
@@ -168,8 +180,8 @@ fn list(fields: Option<&str>) -> Result<Command<'_>, WireError> {
 fn role(fields: Option<&str>) -> Option<Command<'_>> {
     let (room, rest) = fields?.split_once(',')?;
     let (name, role) = rest.split_once(',')?;
-    let role = role.parse().ok()?;
-    Some(Command::Role { room, name, role })
+    let change = RoleChange::To(role.parse().ok()?);
+    Some(Command::Role { room, name, change })
 }
 
 /// What is before the first comma, and what is behind it. Names are short, and a plain loop is then the

@@ -11,7 +11,10 @@
 mod line;
 mod seed;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
 use thiserror::Error;
 
@@ -49,6 +52,26 @@ pub trait Wire: Clone + Send + 'static {
         let _ = start;
         Verb::Unknown
     }
+
+    /// The longest frame that a peer may send, in bytes, its terminator not counted, if
+    /// [`Limits::max_line`](crate::Limits::max_line) is `limit`: a protocol may have a limit of its own.
+    fn max_frame(&self, limit: usize) -> usize {
+        limit
+    }
+
+    /// Whether a silent peer is asked for a sign of life, and how long it has for that. `None` if it may be silent as
+    /// long as [`Timeouts::idle`](crate::Timeouts::idle) has it.
+    fn keep_alive(&self) -> Option<KeepAlive> {
+        None
+    }
+
+    /// Appends what asks the peer for a sign of life.
+    fn probe(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+
+    /// Whether a direct message that was sent is answered with [`Answer::Sent`].
+    const WANTS_RECEIPTS: bool = false;
 
     /// Reads the payload of one whole frame. `None` if it asks for nothing.
     ///
@@ -91,6 +114,8 @@ pub trait Wire: Clone + Send + 'static {
 pub struct Reading {
     part: u32,
     more: bool,
+    free: bool,
+    now: Option<SystemTime>,
     answer: Vec<u8>,
 }
 
@@ -109,16 +134,37 @@ impl Reading {
         self.more = true;
     }
 
+    /// Says that this part is no request of its own when requests are limited, because it belongs to one before it.
+    pub fn for_free(&mut self) {
+        self.free = true;
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> SystemTime {
+        self.now.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
     /// What the wire itself answers, to be appended to. It comes behind everything that the peer is told by now. A part
     /// that is answered so counts as a request, and [`decode`](Wire::decode) returns no command for it.
     pub fn answer(&mut self) -> &mut Vec<u8> {
         &mut self.answer
     }
 
+    /// Says what time it is.
+    pub(crate) fn set_now(&mut self, now: SystemTime) {
+        self.now = Some(now);
+    }
+
+    /// Whether this part is charged for.
+    pub(crate) fn is_charged(&self) -> bool {
+        !self.free
+    }
+
     /// Begins with this part.
     pub(crate) fn begin(&mut self, part: u32) {
         self.part = part;
         self.more = false;
+        self.free = false;
         self.answer.clear();
     }
 
@@ -131,6 +177,15 @@ impl Reading {
     pub(crate) fn answered(&self) -> Option<&[u8]> {
         (!self.answer.is_empty()).then_some(&self.answer)
     }
+}
+
+/// How a silent peer is asked for a sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// After how long a silence it is asked. Not zero.
+    pub after: Duration,
+    /// How long it may take then, before it is closed.
+    pub within: Duration,
 }
 
 /// Which of the encodings that a wire has for an event: what differs between its connections, such as extensions that
@@ -162,11 +217,8 @@ pub struct WireError {
 }
 
 impl WireError {
-    pub(crate) fn new(
-        verb: Verb,
-        code: ErrorCode,
-        explanation: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    /// The peer's mistake.
+    pub fn new(verb: Verb, code: ErrorCode, explanation: impl Into<Cow<'static, str>>) -> Self {
         Self {
             verb,
             code,

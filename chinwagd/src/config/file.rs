@@ -58,7 +58,13 @@ fn advise(message: &str, line: &str) -> String {
     let is_text = value.starts_with(['"', '\'']);
     let text = |what| format!("{message}; it is {what}, in quotes");
     match key {
-        "idle-timeout" | "register-timeout" | "patience" if !is_text => {
+        "idle-timeout"
+        | "register-timeout"
+        | "registration-timeout"
+        | "patience"
+        | "ping-interval"
+            if !is_text =>
+        {
             text("a time like \"30s\" or \"1h\", or \"off\"")
         }
         "message-rate" | "byte-rate" | "join-rate" | "connection-rate" if !is_text => {
@@ -68,7 +74,15 @@ fn advise(message: &str, line: &str) -> String {
         "slow-reader" if !is_text => text("a policy like \"disconnect\""),
         "taken-name" if !is_text => text("a policy like \"refuse\""),
         "guests" if !is_text => text("\"allow\" or \"refuse\""),
-        "secrets" if !is_text => text("the path of a file"),
+        "ping-timeout" if !is_text => text("a time like \"60s\""),
+        "server-name" if !is_text => text("a name like \"irc.example.org\""),
+        "network-name" if !is_text => text("one word"),
+        "accounts" | "secrets" | "motd" if !is_text => text("the path of a file"),
+        // What the parser says may have the value in it.
+        "password" if !is_text => "it is text, in quotes".to_owned(),
+        "opers" if message.starts_with("invalid type") => {
+            "it is a list like ['root:HASH'] of what chinwagd hash-password NAME prints".to_owned()
+        }
         "listen" if !value.starts_with('[') => {
             format!("{message}; it is a list like [\"line://127.0.0.1:4000\"]")
         }

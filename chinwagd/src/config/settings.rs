@@ -1,18 +1,29 @@
 //! What one layer sets, and what comes of all layers together.
 
-use std::{collections::HashSet, num::NonZeroUsize, path::PathBuf, sync::Arc, thread};
+use std::{collections::HashSet, num::NonZeroUsize, path::PathBuf, thread};
 
 use chinwag::{
     ConfigError, Limits, LimitsBuilder, Rate, Rates, RoomName, SlowReader, TakenName, Timeouts,
+    UserName,
 };
 use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::values::{
-    Guests, Most, Pace, Pause, Room, Wait, slow_reader, taken_name, text, whole_number,
+use super::{
+    irc::{
+        IrcConfig, NETWORK_NAME, NetworkName, PING_INTERVAL, PING_TIMEOUT, Password, SERVER_NAME,
+        ServerName,
+    },
+    values::{
+        Guests, Most, Pace, Pause, Room, Term, Wait, slow_reader, taken_name, text, whole_number,
+    },
 };
-use crate::{listen::Endpoint, runtime::RuntimeKind, secrets::Secrets};
+use crate::{
+    accounts::{AccountsFile, Credential, Hashes},
+    listen::Endpoint,
+    runtime::RuntimeKind,
+};
 
 /// How to serve. All of it is in range.
 #[derive(Debug)]
@@ -30,9 +41,16 @@ pub(crate) struct Config {
     pub(crate) taken_name: TakenName,
     /// The rooms that are always there, each once.
     pub(crate) rooms: Vec<RoomName>,
-    /// The names that need a secret, once their file is read.
-    pub(crate) secrets: Option<Arc<Secrets>>,
+    /// The room that clients of seed are in.
+    pub(crate) seed_room: Option<RoomName>,
+    /// The names that need a password, once their file is read.
+    pub(crate) accounts: Option<AccountsFile>,
     pub(crate) guests: Guests,
+    /// Who may be an operator.
+    pub(crate) opers: Hashes,
+    pub(crate) irc: IrcConfig,
+    /// Whether others on this machine can read the password.
+    pub(crate) password_is_seen: bool,
     pub(crate) runtime: RuntimeKind,
     /// How many threads serve connections, at most 1,024, if the runtime has that many of them.
     pub(crate) threads: NonZeroUsize,
@@ -51,8 +69,10 @@ pub(crate) enum Unfit {
     Throttle(&'static str),
     #[error("there are {rooms} rooms, but max-rooms is {max}")]
     Rooms { rooms: usize, max: usize },
-    #[error("guests is refuse, and without secrets nobody could have a name")]
+    #[error("guests is refuse, and without accounts nobody could have a name")]
     Nobody,
+    #[error("oper {0} is there twice; one name has one password")]
+    OperTwice(UserName),
 }
 
 const LISTENING: &str = "Listening";
@@ -60,7 +80,8 @@ const LIMITS: &str = "Limits";
 const RATES: &str = "Rates";
 const POLICIES: &str = "Policies";
 const ROOMS: &str = "Rooms";
-pub(super) const ACCOUNTS: &str = "Accounts";
+const ACCOUNTS: &str = "Accounts";
+const IRC: &str = "IRC";
 
 /// What one layer sets. Field, flag, variable and key of the file are one name, but that the flag for one
 /// of the `rooms` is `--room`.
@@ -164,7 +185,9 @@ pub(super) struct Settings {
     ))]
     pub(super) idle_timeout: Option<Wait>,
 
+    #[serde(alias = "registration-timeout")]
     #[arg(long, value_name = "TIME", env = "CHINWAG_REGISTER_TIMEOUT")]
+    #[arg(visible_alias = "registration-timeout")]
     #[arg(help_heading = LIMITS, help = format!(
         "How long a client may have no name, like 30s or 1h; `off` or `never` is for ever\n[default: {}]",
         Wait(Timeouts::default().register())
@@ -301,21 +324,87 @@ pub(super) struct Settings {
     )]
     pub(super) rooms: Option<Vec<Room>>,
 
-    #[arg(long, value_name = "FILE", env = "CHINWAG_SECRETS")]
+    #[arg(long, value_name = "#NAME", env = "CHINWAG_SEED_ROOM")]
+    #[arg(
+        help_heading = ROOMS,
+        help = "The room that clients of seed are in, who have no words to join one\n[default: none]"
+    )]
+    pub(super) seed_room: Option<Room>,
+
+    #[serde(alias = "secrets")]
+    #[arg(long, value_name = "FILE", env = "CHINWAG_ACCOUNTS", alias = "secrets")]
     #[arg(
         help_heading = ACCOUNTS,
-        help = "Names that need a secret: a file with a line NAME:HASH, which --hash-secret makes, for each\n\
+        help = "Names that need a password: a file with a line NAME:HASH, which `chinwagd hash-password NAME`\n\
+                makes, for each; it is read again when it changes\n\
                 [default: none]"
     )]
-    pub(super) secrets: Option<PathBuf>,
+    pub(super) accounts: Option<PathBuf>,
 
     #[serde(deserialize_with = "text")]
     #[arg(long, value_name = "WHO", env = "CHINWAG_GUESTS", value_enum)]
     #[arg(help_heading = ACCOUNTS, help = format!(
-        "Who may have a name that is not in the file of secrets\n[default: {}]",
+        "Who may be there without an account, under a name that is none\n[default: {}]",
         Guests::default()
     ))]
     pub(super) guests: Option<Guests>,
+
+    #[arg(
+        long = "oper",
+        value_name = "NAME:HASH",
+        env = "CHINWAG_OPERS",
+        value_delimiter = ' ',
+        alias = "opers"
+    )]
+    #[arg(
+        help_heading = ACCOUNTS,
+        help = "Who may be an operator on irc, with /OPER NAME PASSWORD; `chinwagd hash-password NAME` makes it;\n\
+                may be repeated, or hold several with spaces between, in single quotes\n\
+                [default: none]"
+    )]
+    pub(super) opers: Option<Vec<Credential>>,
+
+    #[arg(long, value_name = "NAME", env = "CHINWAG_SERVER_NAME")]
+    #[arg(help_heading = IRC, help = format!(
+        "What the server is called, like irc.example.org: best as clients reach it\n[default: {SERVER_NAME}]"
+    ))]
+    pub(super) server_name: Option<ServerName>,
+
+    #[arg(long, value_name = "NAME", env = "CHINWAG_NETWORK_NAME")]
+    #[arg(help_heading = IRC, help = format!(
+        "What clients call the chat: one word\n[default: {NETWORK_NAME}]"
+    ))]
+    pub(super) network_name: Option<NetworkName>,
+
+    #[arg(long, value_name = "PASSWORD", env = "CHINWAG_PASSWORD")]
+    #[arg(
+        help_heading = IRC,
+        help = "What all clients of irc must send as PASS; best set it by its variable or in the file, as others\n\
+                on this machine can read the command line\n\
+                [default: none]"
+    )]
+    pub(super) password: Option<Password>,
+
+    #[arg(long, value_name = "FILE", env = "CHINWAG_MOTD")]
+    #[arg(
+        help_heading = IRC,
+        help = "The message of the day: a text file, which is read at the start\n[default: none]"
+    )]
+    pub(super) motd: Option<PathBuf>,
+
+    #[arg(long, value_name = "TIME", env = "CHINWAG_PING_INTERVAL")]
+    #[arg(help_heading = IRC, help = format!(
+        "After how long a silence a client is sent a PING, like 90s; `off` or `never` is not at all\n[default: {}]",
+        Wait(Some(PING_INTERVAL))
+    ))]
+    pub(super) ping_interval: Option<Wait>,
+
+    #[arg(long, value_name = "TIME", env = "CHINWAG_PING_TIMEOUT")]
+    #[arg(help_heading = IRC, help = format!(
+        "How long it may take to answer, before it is disconnected\n[default: {}]",
+        Pause(PING_TIMEOUT)
+    ))]
+    pub(super) ping_timeout: Option<Term>,
 }
 
 fn list(endpoints: &[Endpoint]) -> String {
@@ -396,8 +485,16 @@ impl Settings {
             patience: self.patience.or(under.patience),
             taken_name: self.taken_name.or(under.taken_name),
             rooms: self.rooms.or(under.rooms),
-            secrets: self.secrets.or(under.secrets),
+            seed_room: self.seed_room.or(under.seed_room),
+            accounts: self.accounts.or(under.accounts),
             guests: self.guests.or(under.guests),
+            opers: self.opers.or(under.opers),
+            server_name: self.server_name.or(under.server_name),
+            network_name: self.network_name.or(under.network_name),
+            password: self.password.or(under.password),
+            motd: self.motd.or(under.motd),
+            ping_interval: self.ping_interval.or(under.ping_interval),
+            ping_timeout: self.ping_timeout.or(under.ping_timeout),
         }
     }
 
@@ -422,8 +519,12 @@ impl Settings {
             slow_reader: self.slow_reader.unwrap_or_default(),
             taken_name: self.taken_name.unwrap_or_default(),
             rooms,
-            secrets: None,
+            seed_room: self.seed_room.as_ref().map(|Room(name)| name.clone()),
+            accounts: None,
             guests: self.guests.unwrap_or_default(),
+            opers: self.opers()?,
+            irc: self.irc()?,
+            password_is_seen: false,
             runtime,
             threads: self.thread_count()?,
             threads_set: self.threads.is_some(),
@@ -437,7 +538,7 @@ impl Settings {
         if config.rooms.len() > config.limits.max_rooms() {
             return Err(too_many(&config.rooms, &config.limits));
         }
-        if config.guests == Guests::Refuse && self.secrets.is_none() {
+        if config.guests == Guests::Refuse && self.accounts.is_none() {
             return Err(Unfit::Nobody);
         }
         Ok(config)
@@ -528,6 +629,49 @@ impl Settings {
         let mut seen = HashSet::new();
         let rooms = self.rooms.iter().flatten().map(|Room(name)| name);
         rooms.filter(|name| seen.insert(*name)).cloned().collect()
+    }
+
+    fn opers(&self) -> Result<Hashes, Unfit> {
+        Hashes::of(self.opers.as_deref().unwrap_or_default()).map_err(Unfit::OperTwice)
+    }
+
+    fn irc(&self) -> Result<IrcConfig, ConfigError> {
+        let interval = self
+            .ping_interval
+            .map_or(Some(PING_INTERVAL), |wait| wait.0);
+        let timeout = self.ping_timeout.map_or(PING_TIMEOUT, |term| term.0);
+        for (key, wait) in [
+            ("ping-interval", interval.unwrap_or(PING_INTERVAL)),
+            ("ping-timeout", timeout),
+        ] {
+            if wait.is_zero() {
+                return Err(ConfigError::ZeroWait { key });
+            }
+        }
+        let set = [
+            (
+                "opers",
+                self.opers.as_ref().is_some_and(|opers| !opers.is_empty()),
+            ),
+            ("server-name", self.server_name.is_some()),
+            ("network-name", self.network_name.is_some()),
+            ("password", self.password.is_some()),
+            ("motd", self.motd.is_some()),
+            ("ping-interval", self.ping_interval.is_some()),
+            ("ping-timeout", self.ping_timeout.is_some()),
+        ];
+        Ok(IrcConfig {
+            server_name: self.server_name.clone().unwrap_or_default(),
+            network_name: self.network_name.clone().unwrap_or_default(),
+            password: self.password.clone(),
+            motd: None,
+            keep_alive: interval.map(|interval| (interval, timeout)),
+            set: set
+                .into_iter()
+                .filter(|&(_, is_set)| is_set)
+                .map(|(key, _)| key)
+                .collect(),
+        })
     }
 
     fn thread_count(&self) -> Result<NonZeroUsize, ConfigError> {

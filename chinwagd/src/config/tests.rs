@@ -3,8 +3,20 @@ use std::time::Duration;
 use chinwag::{Limits, Rate, Rates, SlowReader, TakenName, Timeouts};
 use clap::ValueEnum;
 
-use super::{file::line_at, *};
-use crate::runtime::RuntimeKind;
+use super::{
+    file::line_at,
+    irc::{NETWORK_NAME, PING_INTERVAL, PING_TIMEOUT, SERVER_NAME},
+    values::{Pause, Wait},
+    *,
+};
+use crate::{
+    accounts::{Credential, Hashes},
+    runtime::RuntimeKind,
+};
+
+/// A hash that is quick to check.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$JuJ69JDsf++1xQiWj5s/jw$b7MKJj7c78XQxbZsBVJLE/DXtXOHTS2fsdKo20e3Fi0";
 
 fn file(text: &str) -> Settings {
     toml::from_str(text).unwrap()
@@ -13,7 +25,7 @@ fn file(text: &str) -> Settings {
 fn flags(flags: &[&str]) -> Result<Settings, String> {
     let line = ["chinwagd"].into_iter().chain(flags.iter().copied());
     let line: Vec<_> = line.map(OsString::from).collect();
-    match CommandLine::try_parse_from(&line) {
+    match parse(&line) {
         Ok(line) => Ok(line.settings),
         Err(error) => Err(not_parsed(&error, &line).unwrap_err().to_string()),
     }
@@ -41,8 +53,15 @@ fn nothing_set_is_the_defaults_of_the_library() {
     assert_eq!(config.slow_reader, SlowReader::default());
     assert_eq!(config.taken_name, TakenName::default());
     assert_eq!(config.guests, Guests::Allow);
-    assert!(config.rooms.is_empty() && config.secrets.is_none());
+    assert!(config.rooms.is_empty() && config.accounts.is_none());
     assert_eq!(config.runtime.to_string(), "tokio");
+    assert!(config.opers.is_empty());
+    assert_eq!(config.irc.server_name.0, "chinwag.local");
+    assert_eq!(config.irc.network_name.0, "chinwag");
+    assert!(config.irc.password.is_none() && config.irc.motd.is_none());
+    let [interval, timeout] = [90, 60].map(Duration::from_secs);
+    assert_eq!(config.irc.keep_alive, Some((interval, timeout)));
+    assert!(config.irc.set.is_empty());
     assert!(!config.max_connections_set && !config.threads_set);
 }
 
@@ -59,7 +78,7 @@ fn a_layer_covers_the_one_under_it_key_by_key() {
 #[test]
 fn every_key_of_the_file() {
     let settings = file(
-        r#"
+        &r#"
         listen = ["line://0.0.0.0:0", "seed://localhost:1"]
         max-connections = 5
         max-line = 64
@@ -87,11 +106,20 @@ fn every_key_of_the_file() {
         patience = "21ms"
         taken-name = "share"
         rooms = ['#a', 'b', '#A']
-        secrets = "names"
+        seed-room = 'b'
+        accounts = "names"
         guests = "refuse"
+        opers = ["root:HASH"]
+        server-name = "irc.example.org"
+        network-name = "Example"
+        password = "sesame"
+        motd = "welcome"
+        ping-interval = "22s"
+        ping-timeout = "23s"
         runtime = "smol"
         threads = 2
-        "#,
+        "#
+        .replace("HASH", HASH),
     );
     let config = settings.resolve().unwrap();
     assert_eq!(listen(&config), ["line://0.0.0.0:0", "seed://localhost:1"]);
@@ -127,8 +155,19 @@ fn every_key_of_the_file() {
     assert_eq!(config.timeouts.patience(), Duration::from_millis(21));
     assert_eq!(config.taken_name, TakenName::Share);
     assert_eq!(config.rooms, ["#a", "#b"]);
-    assert_eq!(settings.secrets, Some("names".into()));
+    assert_eq!(config.seed_room, Some("#b".parse().unwrap()));
+    assert_eq!(settings.accounts, Some("names".into()));
     assert_eq!(config.guests, Guests::Refuse);
+    let root: Credential = format!("root:{HASH}").parse().unwrap();
+    assert_eq!(config.opers, Hashes::of(&[root]).unwrap());
+    assert_eq!(config.irc.server_name.0, "irc.example.org");
+    assert_eq!(config.irc.network_name.0, "Example");
+    assert_eq!(config.irc.password, Some("sesame".parse().unwrap()));
+    assert!(!format!("{settings:?} {config:?}").contains("sesame"));
+    assert_eq!(settings.motd, Some("welcome".into()));
+    let [interval, timeout] = [22, 23].map(Duration::from_secs);
+    assert_eq!(config.irc.keep_alive, Some((interval, timeout)));
+    assert_eq!(config.irc.set.len(), 7);
 }
 
 #[test]
@@ -143,7 +182,11 @@ fn every_setting_is_a_flag_a_variable_and_a_key() {
             continue;
         }
         count += 1;
-        let key = if flag == "room" { "rooms" } else { flag };
+        let key = match flag {
+            "room" => "rooms",
+            "oper" => "opers",
+            _ => flag,
+        };
         let variable = format!("CHINWAG_{}", key.to_uppercase().replace('-', "_"));
         assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(&*variable));
         assert!(arg.get_help_heading().is_some(), "{flag}");
@@ -156,7 +199,7 @@ fn every_setting_is_a_flag_a_variable_and_a_key() {
         let error = toml::from_str::<Settings>(&format!("{key} = -1")).unwrap_err();
         assert!(!error.message().contains("unknown field"), "{key}: {error}");
     }
-    assert_eq!(count, 31);
+    assert_eq!(count, 39);
 }
 
 #[test]
@@ -221,7 +264,10 @@ fn settings_must_fit_together() {
             "rooms = ['#a', '#b']\nmax-rooms = 1",
             "there are 2 rooms, but max-rooms is 1",
         ),
-        ("guests = 'refuse'", "guests is refuse, and without secrets"),
+        (
+            "guests = 'refuse'",
+            "guests is refuse, and without accounts",
+        ),
     ] {
         let error = file(settings).resolve_all().unwrap_err().to_string();
         assert!(error.starts_with(said), "{error}");
@@ -263,6 +309,18 @@ fn the_example_file_holds_the_defaults() {
     let connections = Limits::default().max_connections();
     let unset = format!("\n# max-connections = {connections}\n");
     assert!(include_str!("../../chinwag.example.toml").contains(&unset));
+    for (key, default) in [
+        ("server-name", SERVER_NAME),
+        ("network-name", NETWORK_NAME),
+        ("ping-interval", &Wait(Some(PING_INTERVAL)).to_string()),
+        ("ping-timeout", &Pause(PING_TIMEOUT).to_string()),
+    ] {
+        let unset = format!("\n# {key} = \"{default}\"\n");
+        assert!(
+            include_str!("../../chinwag.example.toml").contains(&unset),
+            "{key}"
+        );
+    }
     let example = example.resolve().unwrap();
     let defaults = Settings::default().resolve().unwrap();
     assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
@@ -276,6 +334,74 @@ fn endpoints_are_repeated_or_separated_by_commas() {
         let config = settings.unwrap().resolve().unwrap();
         assert_eq!(listen(&config), ["line://a:1", "seed://b:2"]);
     }
+}
+
+#[test]
+fn operators_are_repeated_or_separated_by_spaces() {
+    let [root, ada] = ["root", "ada"].map(|name| format!("{name}:{HASH}"));
+    let one_by_one = flags(&["--oper", &root, "--oper", &ada]);
+    let at_once = flags(&["--oper", &format!("{root} {ada}")]);
+    for settings in [one_by_one, at_once] {
+        let config = settings.unwrap().resolve().unwrap();
+        assert_eq!(config.opers.len(), 2);
+    }
+    let twice = flags(&["--oper", &root, "--oper", &root.replace("root", "ROOT")]);
+    let error = twice.unwrap().resolve().unwrap_err().to_string();
+    assert_eq!(error, "oper root is there twice; one name has one password");
+}
+
+#[test]
+fn what_has_two_names_is_known_by_both() {
+    for line in [&["--secrets", "names"][..], &["--accounts", "names"]] {
+        assert_eq!(flags(line).unwrap().accounts, Some("names".into()));
+    }
+    let old = file("secrets = 'names'");
+    assert_eq!(old.accounts, Some("names".into()));
+    let minute = Some(Wait(Some(Duration::from_secs(60))));
+    let by_flag = flags(&["--registration-timeout", "1min"]).unwrap();
+    let by_file = file("registration-timeout = '1min'");
+    for settings in [by_flag, by_file] {
+        assert_eq!(settings.register_timeout, minute);
+    }
+}
+
+#[test]
+fn without_an_interval_there_are_no_pings() {
+    for off in ["off", "never"] {
+        let config = flags(&["--ping-interval", off, "--ping-timeout", "5s"]).unwrap();
+        assert_eq!(config.resolve().unwrap().irc.keep_alive, None);
+    }
+}
+
+#[test]
+fn a_password_is_said_to_be_seen_only_on_the_command_line() {
+    for (line, is_seen) in [
+        (&["chinwagd", "--password", "x"][..], true),
+        (&["chinwagd", "--password=x"], true),
+        (&["chinwagd"], false),
+    ] {
+        let line: Vec<_> = line.iter().map(OsString::from).collect();
+        assert_eq!(parse(&line).unwrap().password_is_seen, is_seen);
+    }
+}
+
+#[test]
+fn passwords_are_hashed_by_an_order_of_its_own() {
+    let task = |line: &[&str]| {
+        let line: Vec<_> = line.iter().map(OsString::from).collect();
+        let line = parse(&line).unwrap();
+        match line.task {
+            Some(Task::HashPassword { name }) => name.map(|name| name.to_string()),
+            None => panic!("it would serve"),
+        }
+    };
+    assert_eq!(
+        task(&["chinwagd", "hash-password", "ada"]).as_deref(),
+        Some("ada")
+    );
+    assert_eq!(task(&["chinwagd", "hash-password"]), None);
+    let mixed = flags(&["--threads", "2", "hash-password"]).unwrap_err();
+    assert!(mixed.contains("cannot be used with"), "{mixed}");
 }
 
 #[test]
@@ -305,6 +431,8 @@ fn what_cannot_work_is_refused_with_its_key() {
             "max-connections-per-address = 0",
             "max-connections-per-address is 0",
         ),
+        ("ping-interval = '0s'", "ping-interval is zero"),
+        ("ping-timeout = '0s'", "ping-timeout is zero"),
         ("listen = []", "the number of addresses in listen is 0"),
     ] {
         let error = file(settings).resolve().unwrap_err().to_string();
@@ -319,7 +447,35 @@ fn a_mistake_on_the_command_line_is_told_without_the_advice() {
             &["--max-lines", "1"][..],
             "unexpected argument '--max-lines' found",
         ),
-        (&["serve"], "unexpected argument 'serve' found"),
+        (&["serve"], "unrecognized subcommand 'serve'"),
+        (
+            &["hash-password", "a b"],
+            "invalid value 'a b' for '[NAME]': a name has only letters",
+        ),
+        (
+            &["--password", "hunter2\n"],
+            "invalid value for '--password <PASSWORD>': it must be one line",
+        ),
+        (
+            &["--password="],
+            "invalid value for '--password <PASSWORD>': it is empty; leave it out",
+        ),
+        (
+            &["--server-name", "two words"],
+            "invalid value 'two words' for '--server-name <NAME>': it must be like the name of a host",
+        ),
+        (
+            &["--network-name", "two words"],
+            "invalid value 'two words' for '--network-name <NAME>': it must be one word of letters",
+        ),
+        (
+            &["--ping-timeout", "off"],
+            "invalid value 'off' for '--ping-timeout <TIME>': expected number at 0; it is a time like",
+        ),
+        (
+            &["--oper", "root:hunter2"],
+            "invalid value for '--oper <NAME:HASH>': after the name there is no argon2id hash",
+        ),
         (
             &["--max-line"],
             "a value is required for '--max-line <BYTES>'",
@@ -360,6 +516,7 @@ fn a_mistake_on_the_command_line_is_told_without_the_advice() {
         let error = flags(line).unwrap_err();
         assert!(error.starts_with(said), "{error}");
         assert!(!error.contains('\n'), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 

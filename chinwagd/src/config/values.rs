@@ -25,7 +25,7 @@ pub(super) fn whole_number<N: FromStr<Err = ParseIntError>>(text: &str) -> Resul
 
 /// Reads from a file what a flag has as text. An error names the text, because in a file a list of them
 /// has one line number.
-fn read<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
+pub(super) fn read<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|error: T::Err| format!("{text:?}: {error}"))
 }
@@ -98,6 +98,29 @@ impl TryFrom<String> for Pause {
 impl fmt::Display for Pause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+/// How long something may take, which it must be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Term(pub(super) Duration);
+
+impl FromStr for Term {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text.trim())
+            .map(Self)
+            .map_err(|error| format!("{error}; it is a time like 30s or 1h"))
+    }
+}
+
+impl TryFrom<String> for Term {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        read(&text)
     }
 }
 
@@ -239,7 +262,7 @@ impl TryFrom<String> for Room {
     }
 }
 
-/// Who may have a name that is not in the file of secrets. The words about each are those of the help.
+/// Who may be there without an account. The words about each are those of the help.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Guests {
     /// Whoever comes first

@@ -77,7 +77,11 @@ fn what_is_past_a_limit_is_refused() {
         let mut ada = chinwagd.user("ada");
         let (last, others) = requests.split_last().unwrap();
         for request in others {
-            let answer = ada.ask(request);
+            let mut answer = ada.ask(request);
+            // What the room is told comes first.
+            while answer.starts_with('#') {
+                answer = ada.hear();
+            }
             assert!(!answer.starts_with("error"), "{flags:?}: {answer}");
         }
         let answer = ada.ask(last);

@@ -29,6 +29,8 @@ macro_rules! on_every_runtime {
     };
 }
 
+mod accounts;
+mod irc;
 mod limits;
 mod load;
 mod logs;
@@ -37,7 +39,6 @@ mod policies;
 mod process;
 mod rooms;
 mod runtimes;
-mod secrets;
 mod serve;
 mod settings;
 mod shutdown;

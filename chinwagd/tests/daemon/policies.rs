@@ -128,7 +128,7 @@ fn a_warning_says_that_names_can_be_taken_over() {
             .args(["--taken-name", policy])
             .stderr(Stdio::piped());
         let log = Chinwagd::spawn(&mut command, 2).stop_and_read_the_log();
-        let said = format!("taken-name is {policy}, and without secrets: anybody can take over");
+        let said = format!("taken-name is {policy}, and without accounts: anybody can take over");
         assert_eq!(log.contains(&said), warns, "{log}");
         assert_eq!(log.contains("WARN"), warns, "{log}");
     }

@@ -109,6 +109,12 @@ impl Chinwagd {
         peer
     }
 
+    /// What the tests of IRC start it like: with a listener for `irc` besides.
+    pub(crate) fn start_with_irc(args: &[&str]) -> Self {
+        let args = [&ANYWHERE[..], &["--listen", "irc://127.0.0.1:0"], args].concat();
+        Self::spawn(&mut command(&args), 3)
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -71,13 +71,13 @@ fn settings_that_are_right_are_said_to_be() {
 #[test]
 fn settings_that_are_odd_are_warned_of() {
     let folder = Folder::new("doubts");
-    let nobody = folder.file("secrets", "");
+    let nobody = folder.file("accounts", "");
     let odd = |args: &[&str]| {
         let mut command = command(args);
         command.env("CHINWAG_MAX_LIEN", "5");
         command
     };
-    let refuse = ["--secrets", &nobody, "--guests", "refuse"];
+    let refuse = ["--accounts", &nobody, "--guests", "refuse"];
     let threads = ["--runtime", "threads", "--threads", "2"];
     let checked = output(odd(&["--check-config"]).args(refuse).args(threads));
     let text = String::from_utf8(checked.stdout).unwrap();
@@ -202,7 +202,44 @@ fn the_file_is_refused_in_one_line_with_code_1() {
             "guests = 'some'\n",
             "line 1: \"some\": it must be allow or refuse",
         ),
+        ("accounts = 3\n", "it is the path of a file, in quotes"),
         ("secrets = 3\n", "it is the path of a file, in quotes"),
+        ("motd = 3\n", "it is the path of a file, in quotes"),
+        ("ping-interval = 90\n", "it is a time like \"30s\""),
+        ("ping-interval = '0s'\n", "ping-interval is zero"),
+        (
+            "ping-timeout = 60\n",
+            "it is a time like \"60s\", in quotes",
+        ),
+        (
+            "ping-timeout = 'off'\n",
+            "line 1: \"off\": expected number at 0; it is a time like 30s or 1h",
+        ),
+        ("registration-timeout = 3\n", "it is a time like \"30s\""),
+        (
+            "server-name = 3\n",
+            "it is a name like \"irc.example.org\", in quotes",
+        ),
+        (
+            "server-name = 'two words'\n",
+            "line 1: \"two words\": it must be like",
+        ),
+        ("network-name = 'two words'\n", "line 1: \"two words\": "),
+        ("password = 12345\n", "line 1: it is text, in quotes"),
+        ("password = hunter2\n", "line 1: it is text, in quotes"),
+        ("password = ''\n", "line 1: it is empty; leave it out"),
+        (
+            "password = \"hunter2\\n\"\n",
+            "line 1: it must be one line of at most 256 bytes",
+        ),
+        (
+            "opers = 'root:hunter2'\n",
+            "line 1: it is a list like ['root:HASH'] of what chinwagd hash-password NAME prints",
+        ),
+        (
+            "opers = ['root:hunter2']\n",
+            "line 1: after the name there is no argon2id hash",
+        ),
         (
             "rooms = ['#a', '#b']\nmax-rooms = 1\n",
             "there are 2 rooms, but max-rooms is 1",
@@ -245,7 +282,7 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
             "for example line://127.0.0.1:4000",
         ),
         (
-            &["--listen", "irc://127.0.0.1:4000"],
+            &["--listen", "ircs://127.0.0.1:4000"],
             "the schemes are line, seed,",
         ),
         (&["--listen", "line://127.0.0.1:99999"], "from 0 to 65535"),
@@ -320,7 +357,7 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         ),
         (
             &["--guests", "refuse"],
-            "guests is refuse, and without secrets nobody could have a name",
+            "guests is refuse, and without accounts nobody could have a name",
         ),
     ] {
         refused(args, &[], 2, said);
@@ -364,6 +401,21 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
             "CHINWAG_TAKEN_NAME: invalid value 'mine'",
         ),
         ("CHINWAG_MAX_ROOMS", "0", "max-rooms is 0"),
+        (
+            "CHINWAG_PASSWORD",
+            "hunter2\n",
+            "CHINWAG_PASSWORD: invalid value for '--password <PASSWORD>': it must be one line",
+        ),
+        (
+            "CHINWAG_REGISTRATION_TIMEOUT",
+            "soon",
+            "CHINWAG_REGISTRATION_TIMEOUT: invalid value 'soon'",
+        ),
+        (
+            "CHINWAG_OPERS",
+            "root:hunter2",
+            "CHINWAG_OPERS: invalid value for '--oper <NAME:HASH>': after the name there is no",
+        ),
         ("RUST_LOG", "chinwag=loud", "RUST_LOG"),
     ] {
         refused(&[], &[(variable, value)], 2, said);
@@ -374,6 +426,12 @@ fn flags_and_environment_are_refused_in_one_line_with_code_2() {
         &[("CHINWAG_THREADS", "two")],
         2,
         "chinwagd: invalid value 'three'",
+    );
+    refused(
+        &["--registration-timeout", "soon"],
+        &[("CHINWAG_REGISTER_TIMEOUT", "later")],
+        2,
+        "chinwagd: invalid value 'soon'",
     );
     // What the environment says in CHINWAG_CONFIG is a file, whose being there is another matter.
     refused(
@@ -392,6 +450,7 @@ fn refused(args: &[&str], env: &[(&str, &str)], code: i32, said: &str) {
         "{args:?} {env:?}: {stderr}"
     );
     assert!(stderr.contains(said), "{args:?} {env:?}: {stderr}");
+    assert!(!stderr.contains("hunter2"), "{args:?} {env:?}: {stderr}");
     assert_eq!(
         stderr.matches('\n').count(),
         1,
@@ -426,7 +485,7 @@ fn help_and_version_are_answers() {
         "[default: 20/s]",
         "[env: CHINWAG_ROOMS]",
         "--no-throttle[=<BOOL>]",
-        "--hash-secret <NAME>",
+        "hash-password",
         "drop-oldest:",
         "\nListening:\n",
         "\nLimits:\n",
@@ -434,6 +493,11 @@ fn help_and_version_are_answers() {
         "\nPolicies:\n",
         "\nRooms:\n",
         "\nAccounts:\n",
+        "\nIRC:\n",
+        "[alias: --registration-timeout]",
+        "[default: chinwag.local]",
+        "[default: 1m 30s]",
+        "irc://0.0.0.0:6667",
     ] {
         assert!(help.contains(needed), "{needed}");
     }

@@ -13,6 +13,7 @@ mod cases;
 mod chat;
 mod faults;
 mod harness;
+mod irc;
 mod rooms;
 mod run;
 mod sockets;
@@ -23,6 +24,7 @@ pub use faults::*;
 #[cfg(unix)]
 pub use harness::Unix;
 pub use harness::{Harness, Memory, Resources, Tcp};
+pub use irc::*;
 pub use rooms::*;
 pub use run::{TIME_LIMIT, alone, in_time, run};
 pub use sockets::*;
@@ -103,6 +105,14 @@ macro_rules! conformance {
             a_thread_of_the_program_reaches_everybody
             closing_a_hub_ends_everything
             a_handle_ends_its_own_server
+            irc_in_single_bytes
+            irc_in_one_burst
+            irc_and_line_share_one_order
+            irc_a_stuck_client_costs_the_others_nothing
+            irc_who_is_silent_is_asked
+            irc_who_does_not_register_is_told
+            irc_a_reset_frees_the_nick
+            irc_a_shutdown_says_good_bye
         );
         $crate::conformance!(@alone $harnesses;
             accept_survives_the_open_file_limit
@@ -159,6 +169,7 @@ mod tests {
         for cases in [
             include_str!("cases.rs"),
             include_str!("faults.rs"),
+            include_str!("irc.rs"),
             include_str!("rooms.rs"),
             include_str!("sockets.rs"),
         ] {

@@ -270,6 +270,7 @@ fn note(event: &Event, seq: &mut u64, log: &mut String) {
             seq: number,
             from: Some(from),
             text,
+            ..
         } => {
             *seq += 1;
             assert_eq!(number, seq, "a gap");
@@ -354,7 +355,9 @@ pub async fn a_thread_of_the_program_reaches_everybody<H: Harness>(h: H) {
         let mut bot = bot;
         for n in 0..COUNT {
             match bot.next().await {
-                Some(Event::Direct { from: None, text }) => assert_eq!(*text, n.to_string()),
+                Some(Event::Direct {
+                    from: None, text, ..
+                }) => assert_eq!(*text, n.to_string()),
                 other => panic!("{other:?}"),
             }
         }

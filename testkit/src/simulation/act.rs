@@ -6,11 +6,14 @@ use chinwag_core::{Role, TakenName};
 
 use super::{
     book::{Id, To, fold},
-    line,
+    irc, line,
     request::Request,
     stage::{PERMANENT, Stage},
 };
 use crate::net::Link;
+
+/// What somebody may be made.
+const ROLES: [Role; 4] = [Role::Member, Role::Voiced, Role::Moderator, Role::Owner];
 
 impl Stage {
     /// Something happens, and perhaps time passes.
@@ -40,7 +43,8 @@ impl Stage {
                     true => io::Error::other("too many open files"),
                     false => io::ErrorKind::ConnectionAborted.into(),
                 };
-                self.net.fail_accept("line", error);
+                let wire = ["line", "irc"][self.rng.usize(..2)];
+                self.net.fail_accept(wire, error);
             }
             _ => {}
         }
@@ -173,6 +177,11 @@ impl Stage {
             To::User(_) => "chat",
         };
         let mut world = self.world();
+        // On IRC, a message is one line, and that is short.
+        let padding = match world.ircs.contains_key(&who) {
+            true => padding.min(irc::MAX_PADDING),
+            false => padding,
+        };
         let id = world.book.add(Some(who), to, padding);
         world.count(verb);
         drop(world);
@@ -232,10 +241,18 @@ impl Stage {
                 let line = format!("kick,{room},{name},for no reason");
                 (line, Request::change(&room, told))
             }
-            55 => (format!("ban,{room},{name}"), Request::change(&room, None)),
+            55 => {
+                let mut world = self.world();
+                if world.ircs.contains_key(&who) {
+                    let mask = (room.clone(), fold(irc::mask(&name)));
+                    world.masks.insert(mask);
+                }
+                drop(world);
+                (format!("ban,{room},{name}"), Request::change(&room, None))
+            }
             56 => (format!("unban,{room},{name}"), Request::change(&room, None)),
             57 => {
-                let role = [Role::Member, Role::Moderator, Role::Owner][self.rng.usize(..3)];
+                let role = ROLES[self.rng.usize(..ROLES.len())];
                 let line = format!("role,{room},{name},{role}");
                 (line, Request::change(&room, None))
             }
@@ -307,14 +324,21 @@ impl Stage {
                 let garbage = self.garbage();
                 self.ask(who, Vec::new(), &garbage, Request::Garbage);
             }
-            13 if !self.unfinished.contains(&who) => {
+            13 if !self.is_unfinished(who) => {
                 self.world().count("half a line");
                 if self.world().witnesses[who].owes_a_ping() {
                     self.ask(who, Vec::new(), "ping", Request::Ping);
                 }
-                self.unfinished.insert(who);
-                self.world().asks(who, Vec::new(), Some(Request::Garbage));
-                self.with_client(who, |client| client.send(b"half a li"));
+                let mut world = self.world();
+                world.asks(who, Vec::new(), Some(Request::Garbage));
+                let irc = world.ircs.get_mut(&who);
+                let begun = irc.map(irc::Irc::begins_line);
+                drop(world);
+                if begun.is_none() {
+                    self.unfinished.insert(who);
+                }
+                let begun = begun.unwrap_or_else(|| "half a li".to_owned());
+                self.with_client(who, |client| client.send(begun.as_bytes()));
             }
             14 => {
                 self.world().count("shout");
@@ -336,6 +360,13 @@ impl Stage {
                 self.ask(who, Vec::new(), &"x".repeat(5000), Request::Garbage);
             }
         }
+    }
+
+    /// Whether `who` has sent half a line.
+    fn is_unfinished(&self, who: usize) -> bool {
+        let world = self.world();
+        let irc = world.ircs.get(&who);
+        self.unfinished.contains(&who) || irc.is_some_and(irc::Irc::is_unfinished)
     }
 
     fn garbage(&mut self) -> String {
@@ -406,7 +437,7 @@ impl Stage {
                     1 => room.ban(&name),
                     2 => room.unban(&name),
                     3 => room.set_topic("of the program"),
-                    4 => room.set_role(&name, Role::Moderator),
+                    4 => room.set_role(&name, ROLES[self.rng.usize(..ROLES.len())]),
                     5 => room.set_invite_only(true),
                     6 => room.set_invite_only(false),
                     _ => room.invite(&self.any_line_name()),

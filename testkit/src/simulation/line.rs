@@ -54,6 +54,7 @@ pub(super) enum Happening<'a> {
     Topic(&'a str),
     InviteOnly(bool),
     Invited,
+    Bans,
 }
 
 /// Reads a line. `None` if it is nothing that the server may say.
@@ -103,6 +104,7 @@ fn event(line: &str) -> Option<Heard<'_>> {
                 _ => return None,
             }),
             "invited" => Happening::Invited,
+            "bans" | "unbans" => Happening::Bans,
             _ => return None,
         };
         let room = first;

@@ -1,6 +1,6 @@
 //! A whole chat under a simulated storm, and a model beside it that knows what may be seen of it.
 //!
-//! The hub, the server, its connections on both wires and their tasks are the real ones. Around them the runtime has virtual
+//! The hub, the server, its connections on all wires and their tasks are the real ones. Around them the runtime has virtual
 //! time, the network is in memory, and a seed decides everything: how many clients there are, what they ask for,
 //! what the links do to their bytes, who stops reading, breaks, vanishes or sends nonsense, what the program's
 //! hooks do, when the server is replaced. After every step, and for every line that any client reads, it is
@@ -30,6 +30,7 @@ mod bot;
 mod calm;
 mod client;
 mod hooks;
+mod irc;
 mod line;
 mod order;
 mod plan;

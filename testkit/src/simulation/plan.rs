@@ -11,6 +11,8 @@ pub(super) struct Plan {
     /// How many clients there are at once, at most.
     pub(super) clients: usize,
     pub(super) rooms: usize,
+    /// How many of eight clients speak IRC.
+    pub(super) irc: u8,
     /// How many bytes fit into a link that is not bad.
     pub(super) capacity: usize,
     /// Some links are slow, narrow and chop what they carry.
@@ -47,6 +49,11 @@ impl Plan {
         Self {
             clients,
             rooms: rng.usize(1..6),
+            irc: match rng.u8(..16) {
+                0 => 0,
+                1 => 8,
+                _ => 2,
+            },
             capacity: 512 << rng.u32(0..=7),
             has_bad_links: rng.bool(),
             has_faults: rng.u8(..4) > 0,

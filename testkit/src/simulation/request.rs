@@ -1,7 +1,5 @@
 //! What a client asks for, and what it may be answered.
 
-use chinwag_core::Role;
-
 /// What a client asks for, as far as the answer depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Request {
@@ -71,7 +69,8 @@ impl Request {
             Self::Register(_) => &["name-taken", "banned", "full"],
             Self::Join(_) => &["not-registered", "banned", "invite-only", "full"],
             Self::Leave(_) | Self::Topic(_) => &["not-registered", "no-such-room", "not-a-member"],
-            Self::Members(_) => &["no-such-room", "not-a-member"],
+            // IRC shows nothing to those who have no nick.
+            Self::Members(_) => &["not-registered", "no-such-room", "not-a-member"],
             Self::Change(_) => &[
                 "not-registered",
                 "no-such-room",
@@ -82,7 +81,8 @@ impl Request {
             ],
             Self::Whois => &["not-registered", "no-such-user"],
             Self::Away => &["not-registered"],
-            Self::List | Self::Ping | Self::Quit => &[],
+            Self::List => &["not-registered"],
+            Self::Ping | Self::Quit => &[],
             Self::Garbage => {
                 return matches!(
                     code,
@@ -91,13 +91,5 @@ impl Request {
             }
         };
         codes.contains(&code) || may_refuse_anything(code)
-    }
-}
-
-/// The role that it takes to do what `all` are told of: the first word.
-pub(super) fn needed(what: &str) -> Role {
-    match what {
-        "role" => Role::Owner,
-        _ => Role::Moderator,
     }
 }

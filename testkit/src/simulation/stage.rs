@@ -4,19 +4,28 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use chinwag_core::{
-    Hub, Runtime, Server, ServerHandle,
+    Hub, Person, Runtime, Server, ServerHandle, UserName,
     wire::{Line, Seed},
 };
+use chinwag_wire_irc as wire_irc;
 use fastrand::Rng;
 use futures::{FutureExt, StreamExt};
 
 use super::{
-    book::fold, bot::Bot, client::Client, hooks::Hooks, plan::Plan, request::Request, seed,
-    witness::Wrong, world::World,
+    book::fold,
+    bot::Bot,
+    client::Client,
+    hooks::Hooks,
+    irc::{self, Irc},
+    plan::Plan,
+    request::Request,
+    seed,
+    witness::Wrong,
+    world::World,
 };
 use crate::{
     net::{Link, MemoryNet, MemoryStream},
@@ -45,6 +54,9 @@ pub(super) struct Stage {
 /// The names of the in-process users.
 pub(super) const BOTS: [&str; 2] = ["recorder", "helper"];
 
+/// When it is, at the beginning.
+const BEGIN: Duration = Duration::from_secs(1_800_000_000);
+
 /// Rooms that there always are.
 pub(super) const PERMANENT: [&str; 2] = ["#hall", "#yard"];
 
@@ -55,7 +67,11 @@ impl Stage {
         let net = MemoryNet::on(&rt, rng.u64(..));
         let hooks = Hooks::new(rt.clone(), rng.fork());
         let clock = rt.clone();
-        let mut hub = plan.hub().clock(move || clock.now());
+        let calendar = rt.clone();
+        let mut hub = plan
+            .hub()
+            .clock(move || clock.now())
+            .calendar(move || SystemTime::UNIX_EPOCH + BEGIN + calendar.elapsed());
         if plan.has_hooks {
             hub = hub.authenticator(hooks.clone()).policy(hooks.clone());
         }
@@ -125,10 +141,11 @@ impl Stage {
 
     /// Starts a server for the hub.
     pub(super) fn serve(&mut self) {
-        let listener = self.net.listen("line");
+        let irc = wire_irc::Irc::builder().server_name(irc::SERVER);
         let server = Server::new(self.hub.clone())
-            .listen(listener, Line::default())
-            .listen(self.net.listen("seed"), Seed::default());
+            .listen(self.net.listen("line"), Line::default())
+            .listen(self.net.listen("seed"), Seed::default())
+            .listen(self.net.listen("irc"), irc.build().expect("a wire"));
         self.server = Some(server.handle());
         let running = server.run(self.rt.clone());
         self.rt
@@ -155,11 +172,23 @@ impl Stage {
         self.serve();
     }
 
-    /// A new client. `None` if nobody listens.
+    /// A new client of `line`, or of IRC. `None` if nobody listens.
     pub(super) fn connect(&mut self, link: Link) -> Option<usize> {
-        let io = self.net.try_connect("line", link).ok()?;
+        let speaks_irc = self.rng.u8(..8) < self.plan.irc;
+        let wire = if speaks_irc { "irc" } else { "line" };
+        let io = self.net.try_connect(wire, link).ok()?;
         let who = self.world().witness();
         let client = self.pump(who, io, true);
+        if speaks_irc {
+            let irc = Irc::new(who);
+            let begin = irc.begins();
+            let mut world = self.world();
+            world.count("connect on irc");
+            world.note(|| format!("{who}> {}", begin.trim_end()));
+            world.ircs.insert(who, irc);
+            drop(world);
+            client.send(begin.as_bytes());
+        }
         self.clients.push((who, client));
         Some(who)
     }
@@ -188,10 +217,19 @@ impl Stage {
         let (task, world, rt) = (client.clone(), self.world.clone(), self.rt.clone());
         let pumping = async move {
             poll_fn(|cx| {
-                task.poll(cx, &mut |heard| {
+                loop {
+                    let over = task.poll(cx, &mut |heard| {
+                        let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
+                        world.hears(who, &heard, rt.elapsed());
+                    });
                     let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-                    world.hears(who, &heard, rt.elapsed());
-                })
+                    let replies = world.replies(who);
+                    drop(world);
+                    if over.is_ready() || replies.is_empty() || !task.can_ask() {
+                        return over;
+                    }
+                    task.send(replies.as_bytes());
+                }
             })
             .await;
         };
@@ -199,7 +237,7 @@ impl Stage {
         client
     }
 
-    /// A client of `line`.
+    /// A client of `line`, or of IRC.
     pub(super) fn client(&self, who: usize) -> Option<&Client> {
         let found = self.clients.iter().find(|(other, _)| *other == who);
         found.map(|(_, client)| client)
@@ -245,19 +283,24 @@ impl Stage {
         let (mut ids, mut lines) = (Vec::new(), Vec::new());
         for (id, text) in talk {
             ids.push(id);
-            lines.push(text);
+            lines.push((text, None));
         }
         let mut world = self.world();
         if let Some((line, request)) = &request {
             if *request != Request::Ping && world.witnesses[who].owes_a_ping() {
                 world.asks(who, Vec::new(), Some(Request::Ping));
-                lines.push("ping".to_owned());
+                lines.push(("ping".to_owned(), Some(&Request::Ping)));
             }
-            lines.push((*line).to_owned());
+            lines.push(((*line).to_owned(), Some(request)));
         }
-        for line in lines {
-            bytes.push_str(&line);
-            bytes.push('\n');
+        for (line, request) in lines {
+            match world.ircs.get_mut(&who) {
+                Some(irc) => bytes.push_str(&irc.asks(&line, request)),
+                None => {
+                    bytes.push_str(&line);
+                    bytes.push('\n');
+                }
+            }
         }
         world.note(|| format!("{who}> {}", bytes.trim_end()));
         world.asks(who, ids, request.map(|(_, request)| request));
@@ -298,8 +341,16 @@ impl Stage {
                 return Err(format!("{} are in {room}", members.len()));
             }
             let bans = self.hub.room(room.as_str()).map(|room| room.bans());
-            if let Some(name) = bans.iter().flatten().find(|name| members.contains(name)) {
-                return Err(format!("{name} is in {room}, and banned from it"));
+            for mask in bans.into_iter().flatten() {
+                // One of IRC keeps out who is not there, and puts nobody out.
+                let masks = &self.world().masks;
+                if masks.contains(&(fold(room.as_str()), fold(mask.as_str()))) {
+                    continue;
+                }
+                let is_banned = |name: &&UserName| mask.matches(&Person::from((*name).clone()));
+                if let Some(name) = members.iter().find(is_banned) {
+                    return Err(format!("{name} is in {room}, and banned from it"));
+                }
             }
             for name in members {
                 *rooms.entry(name.to_string()).or_default() += 1;

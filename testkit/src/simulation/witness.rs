@@ -5,6 +5,8 @@ use std::{
     mem,
 };
 
+use chinwag_core::Role;
+
 use super::{
     book::{Book, Clock, GREETING, Id, To, fold},
     line::{Happening, Heard, parse},
@@ -68,6 +70,8 @@ pub(super) struct Witness {
     pub(super) has_heard_anything: bool,
     /// How many events it was told.
     pub(super) events: u64,
+    /// How many of those may have been none.
+    pub(super) unsure: u64,
     /// How many it was told to have missed.
     pub(super) missed: u64,
     pub(super) renames: usize,
@@ -328,7 +332,26 @@ impl Witness {
         }
     }
 
-    fn sees_topic(&mut self, room: &str, reply: &str) {
+    /// It is shown who is in `room`, and as what.
+    pub(super) fn sees_members(&mut self, room: &str, members: Vec<(String, Role)>) {
+        let names: Vec<_> = members.iter().map(|(name, _)| &**name).collect();
+        self.listed(room, &names.join(","));
+        let Some(stay) = self.stays.get_mut(room) else {
+            return;
+        };
+        for (name, role) in members {
+            let name = fold(name);
+            if let Some(known) = stay.role(&name).filter(|known| *known != role)
+                && !self.is_shared
+            {
+                let doubt = format!("{name} is a {role} in {room}, but was a {known}");
+                self.doubt.get_or_insert(doubt);
+            }
+            stay.has_role(&name, role);
+        }
+    }
+
+    pub(super) fn sees_topic(&mut self, room: &str, reply: &str) {
         let topic = reply.splitn(3, ',').nth(2);
         if let Some(stay) = self.stays.get(room)
             && let Some(known) = &stay.topic
@@ -443,7 +466,7 @@ impl Witness {
             Happening::Left => self.goes(room, by, line),
             Happening::PutOut(name) => {
                 let name = fold(name);
-                self.may_do(room, by, all, Some(&name))?;
+                self.may_do(room, by, all, Role::Moderator, Some(&name))?;
                 if Some(&name) == self.name.as_ref() {
                     self.left(room);
                     return Ok(());
@@ -452,19 +475,29 @@ impl Witness {
             }
             Happening::Role(name, role) => {
                 let name = fold(name);
-                self.may_do(room, by, all, None)?;
+                // Moderators let others talk, and owners do all else.
+                let was = self.stay(room).role(&name).unwrap_or_default();
+                let least = match was.max(role) {
+                    Role::Member | Role::Voiced => Role::Moderator,
+                    _ => Role::Owner,
+                };
+                self.may_do(room, by, all, least, None)?;
                 self.is_there(room, &name, line)?;
                 self.stay(room).has_role(&name, role);
                 Ok(())
             }
             Happening::Topic(topic) => {
-                self.may_do(room, by, all, None)?;
+                self.may_do(room, by, all, Role::Moderator, None)?;
                 self.stay(room).topic = Some(topic.to_owned());
                 self.is_there(room, by, line)
             }
             Happening::InviteOnly(on) => {
-                self.may_do(room, by, all, None)?;
+                self.may_do(room, by, all, Role::Moderator, None)?;
                 self.stay(room).is_invite_only = Some(on);
+                self.is_there(room, by, line)
+            }
+            Happening::Bans => {
+                self.may_do(room, by, all, Role::Moderator, None)?;
                 self.is_there(room, by, line)
             }
             Happening::Invited => Ok(()),
@@ -475,8 +508,15 @@ impl Witness {
         self.stays.entry(room.to_owned()).or_default()
     }
 
-    /// Checks that `by` may do `all` in `room`, to `whom`, as far as the roles are known.
-    fn may_do(&mut self, room: &str, by: &str, all: &str, whom: Option<&str>) -> Result<(), Wrong> {
+    /// Checks that `by` may do `all` in `room`, which takes the role `least`, to `whom`, as far as the roles are known.
+    fn may_do(
+        &mut self,
+        room: &str,
+        by: &str,
+        all: &str,
+        least: Role,
+        whom: Option<&str>,
+    ) -> Result<(), Wrong> {
         if self.is_shared {
             return Ok(());
         }
@@ -485,9 +525,8 @@ impl Witness {
         let Some(role) = stay.role(by) else {
             return Ok(());
         };
-        let what = all.split(' ').next().unwrap_or_default();
         let other = whom.and_then(|whom| stay.role(whom));
-        match role >= request::needed(what) && other.is_none_or(|other| other < role) {
+        match role >= least && other.is_none_or(|other| other < role) {
             true => Ok(()),
             false => Err(format!(
                 "{who} sees {by}, a {role}, do {all:?} in {room}, to a {other:?}"

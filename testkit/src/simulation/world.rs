@@ -1,14 +1,16 @@
 //! Everything that is seen of the chat, as one story.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     time::Duration,
 };
 
 use super::{
     book::Book,
-    client, order,
+    client,
+    irc::{Irc, Told},
+    line, order,
     request::Request,
     seed::Seed,
     witness::{Witness, Wrong},
@@ -22,6 +24,14 @@ pub(super) struct World {
     pub(super) book: Book,
     /// Those of the witnesses who are clients of `seed`.
     pub(super) seeds: BTreeMap<usize, Seed>,
+    /// Those who are clients of IRC.
+    pub(super) ircs: BTreeMap<usize, Irc>,
+    /// What the messages are called on IRC, and when they were said, by their texts.
+    stamps: BTreeMap<String, (String, Option<String>)>,
+    /// What messages are called so.
+    msgids: BTreeMap<String, String>,
+    /// Masks that clients of IRC may have put on lists of rooms.
+    pub(super) masks: BTreeSet<(String, String)>,
     /// The first thing that was wrong.
     wrong: Option<Wrong>,
     pub(super) lines: u64,
@@ -30,6 +40,9 @@ pub(super) struct World {
     pub(super) counts: BTreeMap<&'static str, u64>,
     /// Readers that always read are never too slow.
     is_gentle: bool,
+    /// How many events may not have been heard although they were told: nobody is told on IRC what another device of
+    /// theirs says of them.
+    pub(super) unheard: u64,
 }
 
 /// What can be asked of a connection, as its client behaves.
@@ -61,11 +74,18 @@ impl World {
     /// Notes that others may act in the name of `who`.
     pub(super) fn share(&mut self, who: usize) {
         self.witnesses[who].is_shared = true;
+        if let Some(irc) = self.ircs.get_mut(&who) {
+            irc.is_shared = true;
+        }
         self.book.shared.insert(who);
     }
 
     /// Notes that `who` asks for something.
     pub(super) fn asks(&mut self, who: usize, talk: Vec<u32>, request: Option<Request>) {
+        if request == Some(Request::Away) && self.witnesses[who].is_shared {
+            let others = self.ircs.iter().filter(|(_, irc)| irc.is_shared);
+            self.unheard += others.count() as u64;
+        }
         self.witnesses[who].asks(talk, request, &mut self.book);
     }
 
@@ -79,7 +99,13 @@ impl World {
                 };
                 (who, line, at).hash(&mut self.hasher);
                 self.note(|| format!("{at:?} {who}< {line}"));
-                self.witnesses[who].hears(line, &mut self.book)
+                match self.ircs.get_mut(&who) {
+                    Some(irc) => {
+                        let told = irc.hears(line);
+                        told.and_then(|told| self.is_told(who, told))
+                    }
+                    None => self.witnesses[who].hears(line, &mut self.book),
+                }
             }
             client::Heard::Bytes(bytes) => {
                 self.note(|| format!("{at:?} {who}< {}", bytes.escape_ascii()));
@@ -91,7 +117,10 @@ impl World {
             }
             client::Heard::End { is_cut } => {
                 self.note(|| format!("{at:?} {who}< (end)"));
-                self.ends(who, *is_cut)
+                let rest = self.ircs.get_mut(&who).map(Irc::ends);
+                let rest = rest.unwrap_or(Ok(Vec::new()));
+                rest.and_then(|told| self.is_told(who, told))
+                    .and_then(|()| self.ends(who, *is_cut))
             }
             client::Heard::Broken => {
                 self.note(|| format!("{at:?} {who}< (broken)"));
@@ -102,6 +131,66 @@ impl World {
         if let Err(wrong) = result {
             self.is_wrong(format!("{at:?} {who}: {wrong}"));
         }
+    }
+
+    /// `who`, a client of IRC, is told something.
+    fn is_told(&mut self, who: usize, told: Vec<Told>) -> Result<(), Wrong> {
+        for told in told {
+            let witness = &mut self.witnesses[who];
+            match told {
+                Told::Line(line) => {
+                    if let Some(trace) = &mut self.trace {
+                        trace.push(format!("    {who}: {line}"));
+                    }
+                    witness.hears(&line, &mut self.book)?;
+                }
+                Told::NoEvent => witness.events -= 1,
+                Told::MaybeNoEvent => witness.unsure += 1,
+                Told::Stamp { text, msgid, time } => self.is_stamped(text, msgid, time)?,
+                Told::Members(room, members) => witness.sees_members(&room, members),
+                Told::Topic(room, reply) => witness.sees_topic(&room, &reply),
+            }
+        }
+        Ok(())
+    }
+
+    /// Everybody is told one name of a message, and one time, and no other message is called so.
+    fn is_stamped(&mut self, text: String, msgid: String, time: String) -> Result<(), Wrong> {
+        if line::id(&text).is_some() {
+            self.has_one_stamp(&text, &msgid, &time)?;
+        }
+        let known = self.msgids.entry(msgid);
+        let known = known.or_insert(text.clone());
+        match *known == text {
+            true => Ok(()),
+            false => Err(format!("{text:?} is called like {known:?}")),
+        }
+    }
+
+    fn has_one_stamp(&mut self, text: &str, msgid: &str, time: &str) -> Result<(), Wrong> {
+        let known = self.stamps.entry(text.to_owned());
+        let (known, known_time) = known.or_insert_with(|| (msgid.to_owned(), None));
+        if known != msgid {
+            return Err(format!("{text:?} is {msgid}, and {known}"));
+        }
+        if time.is_empty() {
+            return Ok(());
+        }
+        let known = known_time.get_or_insert_with(|| time.to_owned());
+        match known == time {
+            true => Ok(()),
+            false => Err(format!("{text:?} was said at {time}, and at {known}")),
+        }
+    }
+
+    /// What `who` sends without being asked to.
+    pub(super) fn replies(&mut self, who: usize) -> String {
+        let irc = self.ircs.get_mut(&who);
+        let replies = irc.map(Irc::replies).unwrap_or_default();
+        if !replies.is_empty() {
+            self.note(|| format!("{who}> {}", replies.trim_end()));
+        }
+        replies
     }
 
     fn ends(&mut self, who: usize, is_cut: bool) -> Result<(), Wrong> {

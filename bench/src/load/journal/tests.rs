@@ -8,7 +8,16 @@ fn heard(sender: usize) -> Heard {
 }
 
 fn journal(members: usize, senders: usize) -> Journal {
-    Journal::new(members, (0..senders).map(heard).collect())
+    Journal::new(members, (0..senders).map(heard).collect(), Receivers::All)
+}
+
+/// One in which senders do not hear themselves.
+fn quiet(members: usize, senders: usize) -> Journal {
+    Journal::new(
+        members,
+        (0..senders).map(heard).collect(),
+        Receivers::Others,
+    )
 }
 
 fn message(sender: u32, sequence: u32) -> Vec<u8> {
@@ -168,4 +177,109 @@ fn another_line_stops_it_and_is_left() {
         take(&mut journal, member, &said[taken.bytes + line.len()..]).unwrap();
     }
     assert!(journal.most_behind().is_none());
+}
+
+#[test]
+fn who_does_not_hear_itself_lacks_nothing() {
+    let all = messages(&[(0, 0), (1, 0), (0, 1), (1, 1), (1, 2), (0, 2)]);
+    let heard = [
+        messages(&[(1, 0), (1, 1), (1, 2)]),
+        messages(&[(0, 0), (0, 1), (0, 2)]),
+        all.clone(),
+        all,
+    ];
+    // Whoever is first, and in whatever pieces.
+    let orders = [[0, 1, 2, 3], [2, 0, 1, 3], [3, 2, 1, 0], [0, 2, 1, 3]];
+    for order in orders {
+        for size in [1, 2, 3, 6] {
+            let mut journal = quiet(4, 2);
+            let mut times = Times::default();
+            let (mut messages, mut complete) = (0, 0);
+            for part in 0..6 {
+                for member in order {
+                    let mut pieces = heard[member].chunks(size * journal.frame);
+                    let Some(piece) = pieces.nth(part) else {
+                        continue;
+                    };
+                    let taken = journal.take(member, piece, 3_000, &mut times).unwrap();
+                    assert_eq!(taken.bytes, piece.len(), "{order:?}, {size}");
+                    messages += taken.messages;
+                    complete += taken.complete;
+                }
+            }
+            assert_eq!((messages, complete), (6 * 3, 6), "{order:?}, {size}");
+            assert!(journal.most_behind().is_none(), "{order:?}, {size}");
+            assert_eq!((journal.complete_of(0), journal.complete_of(1)), (3, 3));
+            assert_eq!(journal.oldest, 6);
+        }
+    }
+}
+
+#[test]
+fn a_later_message_may_be_complete_before_an_earlier_one() {
+    let mut journal = quiet(3, 2);
+    take(&mut journal, 2, &messages(&[(0, 0), (1, 0)])).unwrap();
+    let taken = take(&mut journal, 0, &messages(&[(1, 0)])).unwrap();
+    assert_eq!(taken.complete, 1);
+    assert_eq!((journal.complete_of(0), journal.complete_of(1)), (0, 1));
+    assert_eq!(journal.most_behind(), Some((1, 2)));
+    let taken = take(&mut journal, 1, &messages(&[(0, 0)])).unwrap();
+    assert_eq!(taken.complete, 1);
+    assert!(journal.most_behind().is_none());
+}
+
+#[test]
+fn many_rounds_in_which_nobody_hears_itself_fit() {
+    let mut journal = quiet(3, 2);
+    for sequence in 0..1_000 {
+        take(&mut journal, 1, &messages(&[(0, sequence)])).unwrap();
+        take(&mut journal, 2, &messages(&[(1, sequence), (0, sequence)])).unwrap();
+        take(&mut journal, 0, &messages(&[(1, sequence)])).unwrap();
+    }
+    assert!(journal.most_behind().is_none());
+    assert_eq!(
+        (journal.complete_of(0), journal.complete_of(1)),
+        (1_000, 1_000)
+    );
+}
+
+#[test]
+fn an_echo_where_there_is_none_is_found() {
+    let error = take(&mut quiet(2, 1), 0, &message(0, 0)).unwrap_err();
+    assert!(error.contains("it hears itself"), "{error}");
+
+    let mut journal = quiet(3, 2);
+    take(&mut journal, 2, &messages(&[(1, 0), (0, 0)])).unwrap();
+    take(&mut journal, 0, &messages(&[(1, 0), (0, 0)])).unwrap_err();
+}
+
+#[test]
+fn what_a_sender_hears_before_others_is_checked_as_well() {
+    let mut lost = quiet(3, 2);
+    let error = take(&mut lost, 0, &messages(&[(1, 0), (1, 2)])).unwrap_err();
+    assert!(error.contains("lost"), "{error}");
+
+    let mut doubled = quiet(3, 2);
+    let error = take(&mut doubled, 0, &messages(&[(1, 0), (1, 0)])).unwrap_err();
+    assert!(error.contains("doubled"), "{error}");
+
+    let mut order = quiet(4, 3);
+    take(&mut order, 0, &messages(&[(1, 0), (2, 0)])).unwrap();
+    let error = take(&mut order, 3, &messages(&[(2, 0), (1, 0)])).unwrap_err();
+    assert!(error.contains("out of order"), "{error}");
+
+    let mut late = quiet(4, 3);
+    take(&mut late, 3, &messages(&[(2, 0), (1, 0)])).unwrap();
+    let error = take(&mut late, 0, &messages(&[(1, 0), (2, 0)])).unwrap_err();
+    assert!(error.contains("out of order"), "{error}");
+}
+
+#[test]
+fn what_a_sender_alone_has_heard_is_not_complete() {
+    let mut journal = quiet(3, 2);
+    let taken = take(&mut journal, 0, &messages(&[(1, 0)])).unwrap();
+    assert_eq!((taken.messages, taken.complete), (1, 0));
+    assert_eq!(journal.heard_of(1), 0);
+    let taken = take(&mut journal, 2, &messages(&[(1, 0)])).unwrap();
+    assert_eq!(taken.complete, 1);
 }

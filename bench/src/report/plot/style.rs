@@ -13,6 +13,7 @@ pub(super) fn colour(who: &Who) -> RGBColor {
         "chinwagd-smol" => RGBColor(24, 90, 175),
         "chinwagd-async-std" => RGBColor(56, 132, 214),
         "chinwagd-threads" => RGBColor(66, 158, 190),
+        "chinwagd-irc" => RGBColor(92, 104, 196),
         "relay" => RGBColor(70, 70, 74),
         "relay-batched" => RGBColor(128, 128, 132),
         "tokio-drain" => RGBColor(140, 90, 40),

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use super::*;
 use crate::load::clock::Clock;
@@ -15,11 +15,19 @@ fn talk(dialect: Dialect) -> (Talk, Net) {
     };
     let mut talk = Talk::new(work, dialect);
     for number in 0..2 {
-        talk.add(number, number, number);
+        talk.add(number, &source(dialect, number ^ 1), number, number);
     }
     talk.users[0].sent = 3;
     talk.sent = 3;
     (talk, Net::new(nobody, Clock::start()).unwrap())
+}
+
+fn source(dialect: Dialect, number: usize) -> String {
+    let name = speech::user(number);
+    match dialect {
+        Dialect::Irc => format!("{name}!~{name}@127.0.0.100"),
+        _ => name,
+    }
 }
 
 fn message(sequence: u32) -> Vec<u8> {
@@ -115,4 +123,37 @@ fn what_nobody_sent_is_found_without_a_payload_too() {
         talk.read(1, heard, 2, &mut net.conns).unwrap();
     }
     talk.read(1, heard, 2, &mut net.conns).unwrap_err();
+}
+
+#[test]
+fn a_ping_between_messages_of_irc_is_answered_and_another_line_is_told() {
+    let (mut talk, _) = talk(Dialect::Irc);
+    let message = |sequence| {
+        let source = source(Dialect::Irc, 0);
+        let mut frame = format!(":{source} PRIVMSG {} :", speech::user(1)).into_bytes();
+        let payload = Payload {
+            sender: 0,
+            sequence,
+            time: 1,
+        };
+        payload.write(BYTES, &mut frame);
+        frame.extend_from_slice(b"\r\n");
+        frame
+    };
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut net = Net::new(server.local_addr().unwrap(), Clock::start()).unwrap();
+    let mut sources = Sources::default();
+    for id in 0..2 {
+        assert_eq!(net.conns.open(&mut sources, Reader::Eager).unwrap(), id);
+    }
+    let ping = b"PING :irc.bench\r\n";
+    let said = [&ping[..], &message(0), ping, &message(1), ping].concat();
+    let used = talk.read(1, &said, 2, &mut net.conns).unwrap();
+    assert_eq!(used, said.len());
+    assert_eq!(net.conns.out(1), &b"PONG :irc.bench\r\n".repeat(3));
+    assert_eq!(talk.received, 2);
+
+    let gone = b":irc.bench 401 u00001 u00000 :No such nick or channel name\r\n";
+    let error = talk.read(1, gone, 2, &mut net.conns).unwrap_err();
+    assert!(error.to_string().contains("401"), "{error}");
 }

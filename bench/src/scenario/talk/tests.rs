@@ -1,8 +1,12 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use super::*;
 use crate::{
-    load::{clock::Clock, net::Net},
+    load::{
+        clock::Clock,
+        net::{Net, Reader},
+        sources::Sources,
+    },
     scenario::stage::Work,
 };
 
@@ -17,9 +21,17 @@ fn talk(dialect: Dialect, news: News) -> (Talk, Net) {
     } else {
         0
     };
-    talk.add_room(&[0, 1, 2], &[mouth], 0, speech::user);
+    talk.add_room(&[0, 1, 2], &[mouth], 0, |number| source(dialect, number));
     talk.senders[0].sent = 2;
     (talk, Net::new(nobody, Clock::start()).unwrap())
+}
+
+fn source(dialect: Dialect, number: usize) -> String {
+    let name = speech::user(number);
+    match dialect {
+        Dialect::Irc => format!("{name}!~{name}@127.0.0.100"),
+        _ => name,
+    }
 }
 
 fn message(sequence: u32) -> Vec<u8> {
@@ -131,4 +143,59 @@ fn the_answers_to_a_publisher_are_checked() {
     assert_eq!(talk.read(3, b":3\r\n:3", 2, &mut net.conns).unwrap(), 4);
     assert!(!talk.is_done());
     talk.read(3, b":2\r\n", 2, &mut net.conns).unwrap_err();
+}
+
+fn message_of_irc(sequence: u32) -> Vec<u8> {
+    let (source, room) = (source(Dialect::Irc, 0), speech::room(0));
+    let mut frame = format!(":{source} PRIVMSG {room} :").into_bytes();
+    let payload = Payload {
+        sender: 0,
+        sequence,
+        time: 1,
+    };
+    payload.write(BYTES, &mut frame);
+    frame.extend_from_slice(b"\r\n");
+    frame
+}
+
+#[test]
+fn in_irc_it_is_done_when_all_others_have_heard_it() {
+    let (mut talk, mut net) = talk(Dialect::Irc, News::None);
+    let came = b":u00002!~u00002@127.0.0.100 JOIN :#r0000\r\n";
+    let all = [&came[..], &message_of_irc(0), &message_of_irc(1)].concat();
+    for id in 1..3 {
+        assert!(!talk.is_done());
+        assert_eq!(talk.read(id, &all, 2, &mut net.conns).unwrap(), all.len());
+    }
+    assert!(talk.is_done());
+    assert_eq!(talk.operations(), 4);
+    talk.check().unwrap();
+
+    let echo = message_of_irc(0);
+    let error = talk.read(0, &echo, 2, &mut net.conns).unwrap_err();
+    assert!(error.to_string().contains("it hears itself"), "{error}");
+    let refused = b":irc.bench 404 u00000 #r0000 :Cannot send to channel\r\n";
+    let error = talk.read(0, refused, 2, &mut net.conns).unwrap_err();
+    assert!(error.to_string().contains("404"), "{error}");
+}
+
+#[test]
+fn a_ping_in_irc_is_answered_wherever_it_comes() {
+    let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut net = Net::new(server.local_addr().unwrap(), Clock::start()).unwrap();
+    let mut sources = Sources::default();
+    for id in 0..2 {
+        assert_eq!(net.conns.open(&mut sources, Reader::Eager).unwrap(), id);
+    }
+    let (mut talk, _) = talk(Dialect::Irc, News::None);
+    let ping = b":irc.bench PING 7\r\n";
+    let all = [&message_of_irc(0)[..], ping, &message_of_irc(1), ping].concat();
+    assert_eq!(
+        talk.read(1, &all[..all.len() - 3], 2, &mut net.conns)
+            .unwrap(),
+        all.len() - ping.len()
+    );
+    assert_eq!(talk.read(1, ping, 2, &mut net.conns).unwrap(), ping.len());
+    assert_eq!(net.conns.out(1), &b"PONG 7\r\n".repeat(2));
+    assert_eq!(talk.operations(), 2);
 }

@@ -525,12 +525,12 @@ proptest! {
             Answer::Rooms { rooms, first: true, .. } => {
                 let list = Task::waiting(client.rooms());
                 far.say(&line);
-                prop_assert_eq!(list.finish().unwrap(), own(&[rooms[0].as_str()]));
+                prop_assert_eq!(list.finish().unwrap(), own(&[rooms[0].name.as_str()]));
             }
-            Answer::Topic { text, .. } => {
+            Answer::Topic { topic: of, .. } => {
                 let topic = Task::waiting(client.topic("#r"));
                 far.say(&line);
-                prop_assert_eq!(&*topic.finish().unwrap(), &**text);
+                prop_assert_eq!(&*topic.finish().unwrap(), &*of.text);
             }
             Answer::Whois(user) => {
                 let whois = Task::waiting(client.whois("bob"));

@@ -14,10 +14,7 @@ impl ArcWake for Count {
 }
 
 fn event(text: &str) -> Item {
-    Item::Own(Event::Direct {
-        from: Some("ada".parse().unwrap()),
-        text: text.into(),
-    })
+    Item::Own(Event::direct(Some("ada".parse().unwrap()), text))
 }
 
 fn push(mailbox: &Mailbox, item: Item) -> Pushed {
@@ -210,8 +207,8 @@ fn a_burst_is_dropped_event_by_event() {
 #[test]
 fn sizes() {
     assert!(size_of::<Mailbox>() <= 200, "{}", size_of::<Mailbox>());
-    assert!(size_of::<Item>() <= 72, "{}", size_of::<Item>());
-    assert!(size_of::<Outbound>() <= 200, "{}", size_of::<Outbound>());
+    assert!(size_of::<Item>() <= 88, "{}", size_of::<Item>());
+    assert!(size_of::<Outbound>() <= 208, "{}", size_of::<Outbound>());
 }
 
 #[test]

@@ -4,20 +4,42 @@ use super::{
     super::{actor, append, append_direct, append_error, append_names},
     VERBS,
 };
-use crate::model::{Answer, ErrorCode, Event, Verb, Whois};
+use crate::model::{Answer, ErrorCode, Event, MaskList, Role, RoomSetting, Verb, Whois};
 
-/// Appends the line that tells `event`.
+/// Appends the line that tells `event`; nothing if there is none for it.
 pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
     match event {
         Event::Said {
-            room, from, text, ..
+            room,
+            from,
+            text,
+            least: Role::Member,
+            ..
         } => append(out, [room.as_str(), " ", actor(from), " says ", text]),
-        Event::Direct { from, text } => append_direct(from, text, out),
-        Event::Sent { to, text } => append(out, ["* to ", to.as_str(), " says ", text]),
+        Event::Said {
+            room,
+            from,
+            text,
+            least,
+            ..
+        } => append(
+            out,
+            [
+                room.as_str(),
+                " ",
+                actor(from),
+                " tells ",
+                least.as_str(),
+                " ",
+                text,
+            ],
+        ),
+        Event::Direct { from, text, .. } => append_direct(from, text, out),
+        Event::Sent { to, text, .. } => append(out, ["* to ", to.as_str(), " says ", text]),
         Event::Joined { room, name } => {
             append(out, [room.as_str(), " ", name.as_str(), " joined"]);
         }
-        Event::Left { room, name } => append(out, [room.as_str(), " ", name.as_str(), " left"]),
+        Event::Left { room, name, .. } => append(out, [room.as_str(), " ", name.as_str(), " left"]),
         Event::Kicked {
             room,
             name,
@@ -42,6 +64,7 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
             name,
             role,
             by,
+            ..
         } => append(
             out,
             [
@@ -54,19 +77,23 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
                 role.as_str(),
             ],
         ),
-        Event::InviteOnly { room, on, by } => {
+        Event::Set {
+            room,
+            setting: RoomSetting::InviteOnly(on),
+            by,
+        } => {
             let on = match on {
                 true => "on",
                 false => "off",
             };
             append(out, [room.as_str(), " ", actor(by), " invite-only ", on]);
         }
-        Event::Invited { room, name, by } => append(
+        Event::Invited { room, name, by } | Event::Invitation { room, name, by } => append(
             out,
             [room.as_str(), " ", actor(by), " invited ", name.as_str()],
         ),
         Event::Renamed { old, new } => append(out, [old.as_str(), " is now ", new.as_str()]),
-        Event::Quit { name, reason } => append(out, [name.as_str(), " quit ", reason.as_str()]),
+        Event::Quit { name, reason, .. } => append(out, [name.as_str(), " quit ", reason.as_str()]),
         Event::Away { name, text } => match text {
             Some(text) => append(out, [name.as_str(), " is away ", text]),
             None => append(out, [name.as_str(), " is back"]),
@@ -75,6 +102,30 @@ pub(super) fn line(event: &Event, out: &mut Vec<u8>) {
         Event::Missed { count } => {
             append(out, ["missed,", &count.to_string(), ",not read in time"]);
         }
+        Event::Mask {
+            room,
+            list: MaskList::Bans,
+            mask,
+            on,
+            by,
+        } => {
+            let bans = match on {
+                true => " bans ",
+                false => " unbans ",
+            };
+            let whom = mask.only_name().unwrap_or(mask.as_str());
+            append(out, [room.as_str(), " ", actor(by), bans, whom]);
+        }
+        Event::Announced { from, text } => {
+            append(out, ["* ", from.as_str(), " announces ", text]);
+        }
+        // What nobody here can ask for, nobody here is told.
+        Event::Signal { .. }
+        | Event::Set { .. }
+        | Event::Mask { .. }
+        | Event::Described { .. }
+        | Event::Online { .. }
+        | Event::Offline { .. } => return,
         Event::Bye => append(out, ["bye"]),
         Event::Error { code, explanation } => append_error(*code, explanation, out),
     }
@@ -103,9 +154,18 @@ pub(super) fn answer(answer: &Answer<'_>, out: &mut Vec<u8>) {
             append_names(rooms, *first, out);
             is_whole = *last;
         }
-        Answer::Topic { room, text } => append(out, ["topic,", room.as_str(), ",", text]),
+        Answer::Topic { room, topic } => append(out, ["topic,", room.as_str(), ",", &topic.text]),
         Answer::Whois(about) => whois(about, out),
         Answer::Pong => append(out, ["pong"]),
+        // No line asks for these.
+        Answer::Settings { .. }
+        | Answer::Masks { .. }
+        | Answer::Sent { .. }
+        | Answer::Whowas { .. }
+        | Answer::Found { .. }
+        | Answer::Watched { .. }
+        | Answer::AllWatched(_)
+        | Answer::Stats(_) => return,
         Answer::Refused { rule, .. } => append_error(rule.code(), &rule.to_string(), out),
         Answer::Error {
             verb,
@@ -133,7 +193,7 @@ fn whois(about: &Whois, out: &mut Vec<u8>) {
             ",rooms=",
         ],
     );
-    for (i, room) in about.rooms.iter().enumerate() {
+    for (i, (room, _)) in about.rooms.iter().enumerate() {
         let space = if i > 0 { " " } else { "" };
         append(out, [space, room.as_str()]);
     }

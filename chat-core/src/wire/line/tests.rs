@@ -1,11 +1,12 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 
 use super::*;
 use crate::{
+    config::Limits,
     error::HubError,
-    model::{Asked, Person, QuitReason, Role, RoomName, Whois},
+    model::{Asked, Kind, Person, QuitReason, Role, RoomName, RoomSetting, Stamp, Topic, Whois},
 };
 
 fn decode(line: &[u8]) -> Result<Option<Command<'_>>, ErrorCode> {
@@ -35,7 +36,8 @@ fn room(room: &str) -> RoomName {
 }
 
 fn chat<'a>(to: &'a str, text: &'a str) -> Result<Option<Command<'a>>, ErrorCode> {
-    Ok(Some(Command::Chat { to, text }))
+    let style = Style::default();
+    Ok(Some(Command::Chat { to, text, style }))
 }
 
 fn register<'a>(name: &'a str, secret: Option<&'a str>) -> Result<Option<Command<'a>>, ErrorCode> {
@@ -55,7 +57,7 @@ fn every_command() {
     assert_eq!(decode(b"chat,ada,a,b, c\n"), chat("ada", "a,b, c"));
     assert_eq!(decode("chat,łu,zażółć\n".as_bytes()), chat("łu", "zażółć"));
     assert_eq!(decode(b"ping\r\n"), Ok(Some(Command::Ping)));
-    assert_eq!(decode(b"quit\n"), Ok(Some(Command::Quit)));
+    assert_eq!(decode(b"quit\n"), Ok(Some(Command::Quit { reason: None })));
     assert_eq!(decode(b"\n"), Ok(None));
     assert_eq!(decode(b"\r\n"), Ok(None));
 }
@@ -65,24 +67,34 @@ fn every_command_about_rooms_and_people() {
     let (room, name) = ("#r", "ada");
     let kick = |reason| Command::Kick { room, name, reason };
     let topic = |text| Command::Topic { room, text };
-    let role = |role| Command::Role { room, name, role };
+    let role = |role| Command::Role {
+        room,
+        name,
+        change: RoleChange::To(role),
+    };
+    let join = |room, key| Command::Join { room, key };
+    let say = |text| Command::Say {
+        room,
+        text,
+        least: Role::Member,
+        style: Style::default(),
+    };
+    let invite_only = |on| Command::Set {
+        room,
+        setting: RoomSetting::InviteOnly(on),
+    };
     for (line, command) in [
         ("list,rooms", Command::ListRooms),
         ("list,#r", Command::ListMembers { room }),
         ("list,#", Command::ListMembers { room: "#" }),
-        ("join,#r", Command::Join { room }),
-        ("join,r", Command::Join { room: "r" }),
-        ("join,", Command::Join { room: "" }),
-        ("leave,#r", Command::Leave { room }),
-        ("say,#r,hi", Command::Say { room, text: "hi" }),
-        ("say,#r,", Command::Say { room, text: "" }),
-        (
-            "say,#r,a, b,",
-            Command::Say {
-                room,
-                text: "a, b,",
-            },
-        ),
+        ("join,#r", join("#r", None)),
+        ("join,r", join("r", None)),
+        ("join,", join("", None)),
+        ("join,#r,key", join("#r", Some("key"))),
+        ("leave,#r", Command::Leave { room, reason: None }),
+        ("say,#r,hi", say("hi")),
+        ("say,#r,", say("")),
+        ("say,#r,a, b,", say("a, b,")),
         ("topic,#r", topic(None)),
         ("topic,#r,", topic(Some(""))),
         ("topic,#r,a, b", topic(Some("a, b"))),
@@ -92,14 +104,12 @@ fn every_command_about_rooms_and_people() {
         ("ban,#r,ada", Command::Ban { room, name }),
         ("unban,#r,ada", Command::Unban { room, name }),
         ("role,#r,ada,member", role(Role::Member)),
+        ("role,#r,ada,voiced", role(Role::Voiced)),
         ("role,#r,ada,moderator", role(Role::Moderator)),
         ("role,#r,ada,owner", role(Role::Owner)),
         ("invite,#r,ada", Command::Invite { room, name }),
-        ("invite-only,#r,on", Command::InviteOnly { room, on: true }),
-        (
-            "invite-only,#r,off",
-            Command::InviteOnly { room, on: false },
-        ),
+        ("invite-only,#r,on", invite_only(true)),
+        ("invite-only,#r,off", invite_only(false)),
         ("whois,ada", Command::Whois { name }),
         ("away", Command::Away { text: None }),
         ("away,", Command::Away { text: Some("") }),
@@ -110,9 +120,10 @@ fn every_command_about_rooms_and_people() {
             },
         ),
     ] {
-        assert_eq!(decode(format!("{line}\n").as_bytes()), Ok(Some(command)));
-        assert_eq!(decode(format!("{line}\r\n").as_bytes()), Ok(Some(command)));
         assert_eq!(Line.verb(line.as_bytes()), command.verb());
+        let command = Ok(Some(command));
+        assert_eq!(decode(format!("{line}\n").as_bytes()), command);
+        assert_eq!(decode(format!("{line}\r\n").as_bytes()), command);
     }
 }
 
@@ -154,7 +165,7 @@ fn wrong_fields_are_told_with_the_right_form() {
                 "list,#a,b",
             ],
         ),
-        (Verb::Join, &["join", "join,#a,b", "join,#a,"]),
+        (Verb::Join, &["join"]),
         (Verb::Leave, &["leave", "leave,#a,bye"]),
         (Verb::Say, &["say", "say,", "say,#r"]),
         (Verb::Topic, &["topic"]),
@@ -219,7 +230,13 @@ fn every_reply() {
         let verb = Verb::Join;
         assert_eq!(answer(Answer::Granted { verb, event }), "ack\n");
     }
-    assert_eq!(answer(Answer::Welcome { name: name("ada") }), "ack\n");
+    let welcome = Answer::Welcome {
+        name: name("ada"),
+        rooms: vec![room("#r")],
+        connection: 1,
+        limits: Limits::default(),
+    };
+    assert_eq!(answer(welcome), "ack\n");
     assert_eq!(answer(Answer::Pong), "pong\n");
     let users = |users: &[&str], first, last| Answer::Users {
         users: users.iter().copied().map(name).collect(),
@@ -232,6 +249,7 @@ fn every_reply() {
     assert_eq!(answer(users(&["c"], false, true)), ",c\n");
     let members = |members: &[&str], first, last| Answer::Members {
         room: room("#r"),
+        secret: false,
         members: members
             .iter()
             .map(|member| (name(member), Role::Member))
@@ -242,7 +260,7 @@ fn every_reply() {
     assert_eq!(answer(members(&["b", "a"], true, false)), "b,a");
     assert_eq!(answer(members(&["c"], false, true)), ",c\n");
     let rooms = |rooms: &[&str], first, last| Answer::Rooms {
-        rooms: rooms.iter().copied().map(room).collect(),
+        rooms: rooms.iter().map(|name| room(name).into()).collect(),
         first,
         last,
     };
@@ -252,18 +270,22 @@ fn every_reply() {
     assert_eq!(answer(rooms(&[], false, true)), "\n");
     let topic = |text: &str| Answer::Topic {
         room: room("#r"),
-        text: text.into(),
+        topic: text.into(),
     };
     assert_eq!(answer(topic("a, b")), "topic,#r,a, b\n");
     assert_eq!(answer(topic("")), "topic,#r,\n");
     let whois = |rooms: &[&str], away: Option<&str>| {
-        Answer::Whois(Whois {
+        Answer::Whois(Box::new(Whois {
             name: name("ada"),
             connected: Duration::from_millis(61_999),
             idle: Duration::from_millis(999),
-            rooms: rooms.iter().copied().map(room).collect(),
+            since: SystemTime::UNIX_EPOCH,
+            rooms: rooms
+                .iter()
+                .map(|name| (room(name), Role::Member))
+                .collect(),
             away: away.map(Into::into),
-        })
+        }))
     };
     assert_eq!(
         answer(whois(&[], None)),
@@ -291,19 +313,29 @@ fn every_event() {
         by,
         text: text.into(),
     };
-    let said = |from| Event::Said {
+    let said = |from| Event::said(r(), 7, from, "a, b");
+    let told = Event::Said {
         room: r(),
-        seq: 7,
-        from,
-        text: "a, b".into(),
+        seq: 0,
+        from: ada(),
+        text: "psst".into(),
+        kind: Kind::Message,
+        least: Role::Moderator,
+        extra: None,
+        stamp: Stamp::default(),
     };
-    let direct = |from| Event::Direct {
-        from,
-        text: "hi".into(),
-    };
+    let direct = |from| Event::direct(from, "hi");
     let sent = Event::Sent {
         to: name("bob").into(),
+        from: name("ada"),
         text: "hi".into(),
+        kind: Kind::Message,
+        extra: None,
+        stamp: Stamp::default(),
+    };
+    let announced = Event::Announced {
+        from: name("ada"),
+        text: "tea".into(),
     };
     let joined = Event::Joined {
         room: r(),
@@ -312,16 +344,18 @@ fn every_event() {
     let left = Event::Left {
         room: r(),
         name: name("bob"),
+        reason: Some("late".into()),
     };
     let role = |by| Event::Role {
         room: r(),
         name: name("bob"),
         role: Role::Moderator,
+        was: Role::Member,
         by,
     };
-    let invite_only = |on| Event::InviteOnly {
+    let invite_only = |on| Event::Set {
         room: r(),
-        on,
+        setting: RoomSetting::InviteOnly(on),
         by: ada(),
     };
     let invited = |by| Event::Invited {
@@ -336,12 +370,15 @@ fn every_event() {
     let quit = Event::Quit {
         name: name("bob"),
         reason: QuitReason::TimedOut,
+        text: Some("bye".into()),
     };
     let away = |text: Option<&str>| Event::Away {
         name: name("bob"),
         text: text.map(Into::into),
     };
     for (event, line) in [
+        (told, "#r ada tells moderator psst"),
+        (announced, "* ada announces tea"),
         (direct(ada()), "ada says hi"),
         (direct(None), "* says hi"),
         (sent, "* to bob says hi"),
@@ -443,19 +480,37 @@ pub(crate) fn an_event() -> impl Strategy<Value = Event> {
         let (text, why) = (text.into(), why.map(Into::into));
         let on = n % 2 == 0;
         match kind {
-            0 => Event::Direct { from: by, text },
-            1 => Event::Sent {
-                to: name.into(),
+            0 => Event::Direct {
+                from: by,
                 text,
+                kind: Kind::Message,
+                extra: why,
+                stamp: Stamp::default(),
+            },
+            1 => Event::Sent {
+                to: name.clone().into(),
+                from: name,
+                text,
+                kind: Kind::Notice,
+                extra: why,
+                stamp: Stamp::default(),
             },
             2 => Event::Said {
                 room,
                 seq: n,
                 from: by,
                 text,
+                kind: Kind::Message,
+                least: if on { Role::Member } else { Role::Moderator },
+                extra: why,
+                stamp: Stamp::default(),
             },
             3 => Event::Joined { room, name },
-            4 => Event::Left { room, name },
+            4 => Event::Left {
+                room,
+                name,
+                reason: why,
+            },
             5 => Event::Kicked {
                 room,
                 name,
@@ -468,9 +523,14 @@ pub(crate) fn an_event() -> impl Strategy<Value = Event> {
                 room,
                 name,
                 role: Role::Owner,
+                was: Role::Member,
                 by,
             },
-            8 => Event::InviteOnly { room, on, by },
+            8 => Event::Set {
+                room,
+                setting: RoomSetting::InviteOnly(on),
+                by,
+            },
             9 => Event::Invited { room, name, by },
             10 => Event::Renamed {
                 old: name.clone(),
@@ -479,6 +539,7 @@ pub(crate) fn an_event() -> impl Strategy<Value = Event> {
             11 => Event::Quit {
                 name,
                 reason: QuitReason::Slow,
+                text: why,
             },
             12 => Event::Away { name, text: why },
             13 => Event::Missed { count: n },
@@ -504,26 +565,28 @@ pub(crate) fn an_answer() -> impl Strategy<Value = Answer<'static>> {
             },
             2 => Answer::Members {
                 room,
+                secret: first,
                 members: vec![(name, Role::Member)],
                 first,
                 last,
             },
             3 => Answer::Rooms {
-                rooms: vec![room],
+                rooms: vec![room.into()],
                 first,
                 last,
             },
             4 => Answer::Topic {
                 room,
-                text: text.into(),
+                topic: Topic::from(&*text),
             },
-            _ => Answer::Whois(Whois {
+            _ => Answer::Whois(Box::new(Whois {
                 name,
                 connected: Duration::from_secs(n),
                 idle: Duration::ZERO,
-                rooms: vec![room; n as usize % 3],
+                since: SystemTime::UNIX_EPOCH,
+                rooms: vec![(room, Role::Member); n as usize % 3],
                 away: why.map(Into::into),
-            }),
+            })),
         }
     })
 }
@@ -539,7 +602,7 @@ proptest! {
         let line = [verb.as_bytes(), &fields].concat();
         prop_assume!(!line.contains(&b'\n'));
         match decode(&line) {
-            Ok(Some(Command::Chat { to: name, text })) | Ok(Some(Command::Say { room: name, text }))
+            Ok(Some(Command::Chat { to: name, text, .. })) | Ok(Some(Command::Say { room: name, text, .. }))
             | Ok(Some(Command::Kick { name, reason: Some(text), .. })) => {
                 prop_assert!(!name.contains(['\r', '\n', '\0', ',']));
                 prop_assert!(!text.contains(['\r', '\n', '\0']));
@@ -553,7 +616,7 @@ proptest! {
         let line = format!("chat,ada,{text}\n");
         prop_assert_eq!(decode(line.as_bytes()), chat("ada", &text));
         let line = format!("say,#r,{text}\n");
-        let say = Command::Say { room: "#r", text: &text };
+        let say = Command::Say { room: "#r", text: &text, least: Role::Member, style: Style::default() };
         prop_assert_eq!(decode(line.as_bytes()), Ok(Some(say)));
     }
 
