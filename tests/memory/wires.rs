@@ -291,6 +291,27 @@ fn what_costs_nothing_pays_for_nothing_else() {
     });
 }
 
+/// To read a part takes time, also if it asks for nothing.
+#[test]
+fn a_line_of_many_parts_that_ask_for_nothing_is_not_free() {
+    let hub = || {
+        let messages = Rate::per_second(1).with_burst(10);
+        let rates = Rates::builder().messages(messages).bytes(None).build();
+        Hub::builder().rates(rates.unwrap()).build()
+    };
+    run(hub, async |rt, net, _| {
+        let mut ada = user(&net, "ada").await;
+        rt.sleep(Duration::from_secs(60)).await;
+        ada.say(&";".repeat(64)).await;
+        for _ in 0..9 {
+            ada.ask("ping", "pong").await;
+        }
+        rt.sleep(Duration::from_secs(60)).await;
+        ada.say(&";".repeat(640)).await;
+        ada.ask("ping", "error,rate-limited,*").await;
+    });
+}
+
 /// What many are told is encoded once for each form, and whoever wants it otherwise, or not at all, gets it so.
 #[test]
 fn connections_of_one_wire_are_told_in_their_forms() {

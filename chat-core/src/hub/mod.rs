@@ -549,7 +549,8 @@ impl HubBuilder {
         self
     }
 
-    /// What tells the time that messages are stamped with; the system's clock unless set.
+    /// What tells the time that messages are stamped with; the system's clock unless set. It must answer at once, and
+    /// must not call the hub, which may be in the middle of something.
     pub fn calendar(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.calendar = Some(Arc::new(now));
         self

@@ -129,6 +129,9 @@ const PAGE: usize = 128;
 /// How many bytes of frames that ask for nothing count as one request.
 const UNCHARGED: usize = 16 * 1024;
 
+/// As how many bytes a further part of a frame counts that asks for nothing: to read it takes time all the same.
+const PART: usize = 256;
+
 /// How many of one peer's doings are logged at `info`; a peer cannot fill the log.
 const LOGS: u8 = 20;
 
@@ -228,12 +231,14 @@ impl<W: Wire> Conversation<W> {
         if is_paid || !reading.is_charged() {
             return true;
         }
-        // A frame that has come again for the rest of its parts has been counted.
-        if reading.part() == 0 {
-            self.uncharged += fed.used;
-        }
-        // A frame that goes on is charged for at its end.
         let asks = action.is_some() || reading.answered().is_some();
+        // A frame that has come again for the rest of its parts has been counted.
+        self.uncharged += match reading.part() {
+            0 => fed.used,
+            _ if asks => 0,
+            _ => PART,
+        };
+        // A frame that goes on is charged for at its end.
         if !asks && (fed.unfinished || self.uncharged < UNCHARGED) {
             return true;
         }
