@@ -166,6 +166,16 @@ fn is_told(event: &Event, lines: &[&str]) {
         Event::Away { .. } => "AWAY",
         _ => return,
     };
+    if let (Event::Topic { text, .. }, [line]) = (event, lines) {
+        let told = line.splitn(4, ' ').nth(3).expect("a text");
+        let told = told.strip_prefix(':').expect("a text of any kind");
+        // What is not all of it says so.
+        let is_begun = |begun: &str| text.starts_with(begun);
+        assert!(
+            told == &**text || told.strip_suffix('…').is_some_and(is_begun),
+            "{line:?}"
+        );
+    }
     let is_it = |line: &&&str| line.split(' ').nth(1) == Some(command);
     assert!(
         lines.iter().any(|line| is_it(&line)),

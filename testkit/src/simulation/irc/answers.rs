@@ -186,6 +186,7 @@ impl Irc {
         // Of several changes, each may be refused; and another device may have done what is asked for.
         let is_several = self.is_next(|request| matches!(request, Request::Change(_)));
         if (is_several || self.is_shared) && !self.is_due(|_| true) && self.next().is_some() {
+            self.joined = None;
             return Ok(());
         }
         self.answer(error)
