@@ -138,6 +138,29 @@ pub(crate) struct Gathered {
     pub(crate) gone: Vec<UserName>,
 }
 
+impl Gathered {
+    /// Who comes or goes before it is said who was found: what is said of them then is not to be older than that.
+    fn notice(&mut self, event: &Event) {
+        match event {
+            Event::Online { name } => {
+                let before = self.gone.len();
+                self.gone.retain(|gone| gone != name.name());
+                if self.gone.len() < before {
+                    self.here.push(name.clone());
+                }
+            }
+            Event::Offline { name } => {
+                let before = self.here.len();
+                self.here.retain(|person| person.name() != name);
+                if self.here.len() < before {
+                    self.gone.push(name.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Client {
     /// Begins with a message.
     pub(crate) fn begin(&mut self, command: &'static str) {
@@ -211,6 +234,9 @@ impl Client {
 
     /// Looks whether an event says who it is now, and where it is no longer.
     pub(crate) fn notice(&mut self, event: &Event) {
+        if let Ask::Gather(gathered) = &mut self.ask {
+            gathered.notice(event);
+        }
         let (old, new) = match event {
             Event::Renamed { old, new } | Event::Described { old, new } => (old, new),
             Event::Away { name, .. } => (name, name),

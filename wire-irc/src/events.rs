@@ -9,6 +9,8 @@ use chinwag_core::{Event, Kind, Person, QuitReason, Role, Stamp};
 
 use crate::{
     author::{Author, account, real_name},
+    client::Client,
+    config::Config,
     form::Shape,
     message::MAX_LINE,
     modes,
@@ -48,6 +50,24 @@ pub(crate) struct Manner<'a> {
     pub(crate) shape: Shape,
     /// Whom a line is from that is from nobody.
     pub(crate) server: &'a str,
+}
+
+impl<'a> Manner<'a> {
+    /// How an event that `author` brought about is written to a connection.
+    pub(crate) fn new(
+        config: &'a Config,
+        client: &Client,
+        event: &Event,
+        author: Option<&Person>,
+    ) -> Self {
+        // The server is in no account, and no program.
+        let shape = match author {
+            Some(author) => client.shape.for_event(event, author),
+            None => client.shape,
+        };
+        let server = &config.server;
+        Self { shape, server }
+    }
 }
 
 /// Appends the lines that tell `event`; none if there are no words for it.

@@ -454,8 +454,7 @@ fn answer(choices: &mut Choices<'_>) -> Answer<'static> {
 /// What is refused, as whoever asked for it has written it.
 fn asked(verb: Verb, choices: &mut Choices<'_>) -> Asked<'static> {
     const WRITTEN: [Option<&str>; 5] = [None, Some("#a"), Some(""), Some(":a b"), Some("ünïcode")];
-    let mut asked = chinwag_core::Command::Ping.asked();
-    asked.verb = verb;
+    let mut asked = Asked::of(verb);
     asked.room = choices.one(WRITTEN);
     asked.name = choices.one(WRITTEN);
     asked

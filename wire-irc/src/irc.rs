@@ -173,11 +173,6 @@ impl Irc {
         command
     }
 
-    /// How it is written to this connection that something was brought about.
-    fn manner(&self, event: &Event, author: Option<&Person>) -> Manner<'_> {
-        manner(&self.config, &self.client, event, author)
-    }
-
     /// Whether this connection is told of an event at all.
     fn wants(&self, event: &Event) -> bool {
         let client = &*self.client;
@@ -214,22 +209,6 @@ impl Irc {
             _ => false,
         }
     }
-}
-
-/// How an event is written to a connection.
-pub(crate) fn manner<'c>(
-    config: &'c Config,
-    client: &Client,
-    event: &Event,
-    author: Option<&Person>,
-) -> Manner<'c> {
-    // The server is in no account, and no program.
-    let shape = match author {
-        Some(author) => client.shape.for_event(event, author),
-        None => client.shape,
-    };
-    let server = &config.server;
-    Manner { shape, server }
 }
 
 impl Clone for Irc {
@@ -329,7 +308,7 @@ impl Wire for Irc {
         }
         let start = out.len();
         let author = events::author(event).flatten();
-        let manner = self.manner(event, author);
+        let manner = Manner::new(&self.config, &self.client, event, author);
         match event {
             Event::Direct { .. } => events::direct(event, self.client.nick(), manner, out),
             Event::Missed { .. }
@@ -359,6 +338,19 @@ impl Wire for Irc {
         {
             label.mark(&self.config.server, out, start, true);
         }
+    }
+
+    fn catch_up(&mut self, me: &Person, out: &mut Vec<u8>) {
+        if let Some(old) = &self.client.me
+            && old.as_str() != me.as_str()
+        {
+            let (old, new) = (old.clone(), me.clone());
+            let event = Event::Renamed { old, new };
+            let author = events::author(&event).flatten();
+            let manner = Manner::new(&self.config, &self.client, &event, author);
+            events::write(&event, manner, out);
+        }
+        self.client.set_me(me);
     }
 
     fn encode(event: &Event, form: Form, out: &mut Vec<u8>) {

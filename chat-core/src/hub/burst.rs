@@ -4,14 +4,11 @@ use std::{mem, sync::Arc};
 
 use super::{
     effects::Effects,
-    room::{Actor, Message, Room, Stop},
+    room::{Actor, Message, Room},
     roster::Position,
     user::User,
 };
-use crate::{
-    error::HubError,
-    model::{RoomName, Style},
-};
+use crate::{error::HubError, model::RoomName};
 
 /// Messages of one member to one room that came behind each other, and are published together: each of
 /// the members then has one more entry in its mailbox, instead of one for each message.
@@ -89,37 +86,6 @@ impl Burst {
         messages.clear();
         effects.burst.messages = messages;
         published.map_err(|rule| (rule, author.room.name().clone(), count))
-    }
-}
-
-impl super::Seat {
-    /// Like [`say`](Self::say), but more may come: it is published with the [`Burst`] that is among the
-    /// effects, at the latest when the caller has done all that was asked for.
-    ///
-    /// The burst must be published before anything else is done for this connection.
-    pub(crate) fn gather(
-        &mut self,
-        room: &str,
-        text: &str,
-        style: Style<'_>,
-        effects: &mut Effects,
-    ) -> Result<Gathered, Stop> {
-        self.hub().check_text(text)?;
-        let most = self.hub().limits.mailbox_bytes();
-        let bytes = text.len() + style.extra.map_or(0, str::len);
-        let (room, actor) = self.joined(room)?;
-        if effects.burst.takes(room, bytes, most) {
-            let message = Message::new(text, style, self.next_stamp(effects.at));
-            effects.burst.add(message);
-            return Ok(Gathered::Yes);
-        }
-        if !effects.burst.is_empty() {
-            return Ok(Gathered::NotYet);
-        }
-        room.admits(actor, effects)?;
-        let message = Message::new(text, style, self.next_stamp(effects.at));
-        effects.burst.begin(room, actor, message);
-        Ok(Gathered::Yes)
     }
 }
 

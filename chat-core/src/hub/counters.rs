@@ -69,18 +69,21 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// `items` were taken from a mailbox.
-    pub(crate) fn took(&self, items: &[Item]) {
+    /// `items` were taken from a mailbox. `true` if one of them says that events were missed.
+    pub(crate) fn took(&self, items: &[Item]) -> bool {
         let mut delivered = 0;
+        let mut has_missed = false;
         for item in items {
             match item {
                 Item::Own(Event::Missed { count }) => {
                     self.missed.fetch_add(*count, Relaxed);
+                    has_missed = true;
                 }
                 item => delivered += item.events().len() as u64,
             }
         }
         self.delivered.fetch_add(delivered, Relaxed);
+        has_missed
     }
 
     /// `events` were thrown away.

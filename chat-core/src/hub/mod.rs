@@ -1,5 +1,6 @@
 //! Where everybody meets: names and rooms, and what one connection sends to another.
 
+mod builder;
 mod burst;
 mod counters;
 mod effects;
@@ -34,6 +35,7 @@ use crate::{
     trace::LogQuota,
 };
 
+pub use builder::HubBuilder;
 pub(crate) use burst::{Burst, Gathered};
 pub(crate) use counters::Counters;
 pub use counters::Stats;
@@ -438,6 +440,45 @@ impl Inner {
         })
     }
 
+    /// A message is no longer than a line may be, wherever it comes from.
+    fn check_text(&self, text: &str) -> Result<(), HubError> {
+        let max = self.limits.max_line();
+        match text.len() <= max {
+            true => Ok(()),
+            false => Err(HubError::TextTooLong(max)),
+        }
+    }
+
+    /// The name of the room `name`, if who is no member may talk in it.
+    pub(crate) fn open_to_others(&self, name: &str) -> Result<RoomName, HubError> {
+        let room = self.existing_room(name)?;
+        let state = room.lock();
+        match state.settings().members_only {
+            true => Err(state.to_strangers()),
+            false => Ok(room.name().clone()),
+        }
+    }
+
+    /// A text that is shown beside a name, if it is not too long.
+    pub(crate) fn short(&self, text: &str) -> Result<Arc<str>, HubError> {
+        let max = self.limits.max_topic();
+        match text.len() <= max {
+            true => Ok(text.into()),
+            false => Err(HubError::TextTooLong(max)),
+        }
+    }
+
+    /// The room `name`, if there is one.
+    fn existing_room(&self, name: &str) -> Result<Arc<Room>, HubError> {
+        match self.rooms.get(name, Arc::clone) {
+            Some(room) => Ok(room),
+            None => match name.parse::<RoomName>() {
+                Ok(_) => Err(HubError::NoSuchRoom),
+                Err(error) => Err(HubError::BadName(error)),
+            },
+        }
+    }
+
     /// Takes a room that is gone out of the rooms.
     fn forget(&self, room: &Arc<Room>) {
         self.rooms.remove(room.name(), |there| {
@@ -480,127 +521,6 @@ impl fmt::Debug for Hub {
             .field("limits", &self.inner.limits)
             .field("timeouts", &self.inner.timeouts)
             .field("rates", &self.inner.rates)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Makes a [`Hub`].
-#[must_use]
-#[derive(Clone, Default)]
-pub struct HubBuilder {
-    limits: Limits,
-    timeouts: Timeouts,
-    rates: Rates,
-    taken_name: TakenName,
-    slow_reader: SlowReader,
-    authenticator: Option<Arc<dyn Authenticator>>,
-    policy: Option<Arc<dyn Policy>>,
-    clock: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
-    calendar: Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>,
-}
-
-impl HubBuilder {
-    /// How much of everything there may be.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// How long to wait for what.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// How fast connections may come and ask for things.
-    pub fn rates(mut self, rates: Rates) -> Self {
-        self.rates = rates;
-        self
-    }
-
-    /// What becomes of a request for a name that somebody has; refused unless set.
-    pub fn taken_name(mut self, policy: TakenName) -> Self {
-        self.taken_name = policy;
-        self
-    }
-
-    /// What becomes of a connection that does not read; disconnected unless set.
-    pub fn slow_reader(mut self, policy: SlowReader) -> Self {
-        self.slow_reader = policy;
-        self
-    }
-
-    /// Who says who may have which name.
-    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
-        self.authenticator = Some(Arc::new(authenticator));
-        self
-    }
-
-    /// Who says what connections may do.
-    pub fn policy(mut self, policy: impl Policy) -> Self {
-        self.policy = Some(Arc::new(policy));
-        self
-    }
-
-    /// What tells in-process users the time; the system's monotonic clock unless set. Connections are told it
-    /// by the [`Runtime`](crate::Runtime) that serves them; both must be the same clock.
-    pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
-        self.clock = Some(Arc::new(now));
-        self
-    }
-
-    /// What tells the time that messages are stamped with; the system's clock unless set. It must answer at once, and
-    /// must not call the hub, which may be in the middle of something.
-    pub fn calendar(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.calendar = Some(Arc::new(now));
-        self
-    }
-
-    /// Makes the hub.
-    pub fn build(self) -> Hub {
-        Hub {
-            inner: Arc::new(Inner {
-                names: NameMap::new(),
-                roster: Roster::default(),
-                rooms: NameMap::new(),
-                room_list: Roster::default(),
-                room_places: Arc::new(Places::new(self.limits.max_rooms())),
-                watchers: Watchers::new(),
-                gone: Gone::default(),
-                operators: AtomicUsize::new(0),
-                most_users: AtomicUsize::new(0),
-                connections: AtomicU32::new(0),
-                program_messages: AtomicU32::new(0),
-                limits: self.limits,
-                timeouts: self.timeouts,
-                rates: self.rates,
-                taken_name: self.taken_name,
-                slow_reader: self.slow_reader,
-                authenticator: self.authenticator,
-                policy: self.policy,
-                places: Arc::new(Places::new(self.limits.max_connections())),
-                addresses: Arc::default(),
-                locals: Arc::default(),
-                log_quota: LogQuota::default(),
-                counters: Counters::default(),
-                #[cfg(feature = "metrics")]
-                recorded: crate::metrics::Recorded::default(),
-                clock: self.clock,
-                calendar: self.calendar,
-                ending: Ending::default(),
-            }),
-        }
-    }
-}
-
-impl fmt::Debug for HubBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HubBuilder")
-            .field("limits", &self.limits)
-            .field("timeouts", &self.timeouts)
-            .field("rates", &self.rates)
-            .field("taken_name", &self.taken_name)
-            .field("slow_reader", &self.slow_reader)
             .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,13 @@
 //! What a client may ask.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
-use super::{MaskList, RoomName, RoomSetting};
+use super::{MaskList, RoomSetting};
 
 /// A request, as a [`Wire`](crate::wire::Wire) read it: well formed, but not yet checked.
 ///
-/// It borrows from the bytes that it was read from, unless what it asks for came in several frames. Names are still
+/// It borrows from the bytes that it was read from, unless what it asks for came in several frames or is what the wire
+/// itself wants to know, such as who is in a room of which it has just told the peer. Names are still
 /// plain text here; whether they are names, and whose, is for the session to find out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -46,7 +47,7 @@ pub enum Command<'a> {
     /// List the members of a room.
     ListMembers {
         /// Which room.
-        room: &'a str,
+        room: Cow<'a, str>,
     },
     /// Send a direct message.
     Chat {
@@ -60,12 +61,10 @@ pub enum Command<'a> {
     /// Become a member of a room, which is made if there is none of that name.
     Join {
         /// Which room.
-        room: &'a str,
+        room: Cow<'a, str>,
         /// What opens the room, if it has a key.
         key: Option<&'a str>,
     },
-    /// Become a member of a room that the wire knows by itself.
-    JoinKnown(RoomName),
     /// Be a member no longer.
     Leave {
         /// Which room.
@@ -73,13 +72,9 @@ pub enum Command<'a> {
         /// Why, for people.
         reason: Option<&'a str>,
     },
-    /// Be no longer a member of one of one's rooms, whichever; refused where there is none.
+    /// Be no longer a member of one of one's rooms, whichever; refused where there is none. For a protocol in which all
+    /// are left at once, and a wire that does not keep a list of them.
     LeaveAny,
-    /// List the members of a room that the wire knows by itself, such as one of those in
-    /// [`Answer::Welcome`](super::Answer::Welcome).
-    MembersOf(RoomName),
-    /// Ask for the topic of such a room.
-    TopicOf(RoomName),
     /// Send a message to all members of a room.
     Say {
         /// Which room.
@@ -101,7 +96,7 @@ pub enum Command<'a> {
     /// Ask for the topic of a room, or set it.
     Topic {
         /// Which room.
-        room: &'a str,
+        room: Cow<'a, str>,
         /// What it shall be; empty for none.
         text: Option<&'a str>,
     },
@@ -284,10 +279,21 @@ pub struct Asked<'a> {
     pub name: Option<&'a str>,
 }
 
-impl<'a> Command<'a> {
+impl Asked<'_> {
+    /// Something of nothing and nobody in particular.
+    pub fn of(verb: Verb) -> Self {
+        Self {
+            verb,
+            room: None,
+            name: None,
+        }
+    }
+}
+
+impl Command<'_> {
     /// What it asks for, without its texts, and without what did not come in one frame with it.
-    pub fn asked(&self) -> Asked<'a> {
-        let (room, name) = match *self {
+    pub fn asked(&self) -> Asked<'_> {
+        let (room, name) = match self {
             Self::Register { name, .. }
             | Self::Elevate { name, .. }
             | Self::Whois { name }
@@ -295,29 +301,26 @@ impl<'a> Command<'a> {
             | Self::Find { name }
             | Self::Watch { name, .. }
             | Self::Kill { name, .. }
-            | Self::Chat { to: name, .. } => (None, Some(name)),
-            Self::Signal { to, .. } if to.starts_with('#') => (Some(to), None),
-            Self::Signal { to, .. } => (None, Some(to)),
-            Self::ListMembers { room }
-            | Self::Join { room, .. }
-            | Self::Leave { room, .. }
+            | Self::Chat { to: name, .. } => (None, Some(*name)),
+            Self::Signal { to, .. } if to.starts_with('#') => (Some(*to), None),
+            Self::Signal { to, .. } => (None, Some(*to)),
+            Self::ListMembers { room } | Self::Join { room, .. } | Self::Topic { room, .. } => {
+                (Some(&**room), None)
+            }
+            Self::Leave { room, .. }
             | Self::Say { room, .. }
-            | Self::Topic { room, .. }
             | Self::Set { room, .. }
             | Self::Settings { room }
             | Self::Mask { room, .. }
-            | Self::ListMasks { room, .. } => (Some(room), None),
+            | Self::ListMasks { room, .. } => (Some(*room), None),
             Self::Kick { room, name, .. }
             | Self::Ban { room, name }
             | Self::Unban { room, name }
             | Self::Role { room, name, .. }
-            | Self::Invite { room, name } => (Some(room), Some(name)),
+            | Self::Invite { room, name } => (Some(*room), Some(*name)),
             Self::Enter(_)
             | Self::LogIn(_)
             | Self::LeaveAny
-            | Self::JoinKnown(_)
-            | Self::MembersOf(_)
-            | Self::TopicOf(_)
             | Self::StepDown
             | Self::Describe { .. }
             | Self::ListUsers
@@ -341,15 +344,13 @@ impl<'a> Command<'a> {
             Self::LogIn(_) => Verb::LogIn,
             Self::Elevate { .. } | Self::StepDown => Verb::Elevate,
             Self::Describe { .. } => Verb::Describe,
-            Self::ListUsers | Self::ListRooms | Self::ListMembers { .. } | Self::MembersOf(_) => {
-                Verb::List
-            }
+            Self::ListUsers | Self::ListRooms | Self::ListMembers { .. } => Verb::List,
             Self::Chat { .. } => Verb::Chat,
-            Self::Join { .. } | Self::JoinKnown(_) => Verb::Join,
+            Self::Join { .. } => Verb::Join,
             Self::Leave { .. } | Self::LeaveAny => Verb::Leave,
             Self::Say { .. } => Verb::Say,
             Self::Signal { .. } => Verb::Signal,
-            Self::Topic { .. } | Self::TopicOf(_) => Verb::Topic,
+            Self::Topic { .. } => Verb::Topic,
             Self::Kick { .. } => Verb::Kick,
             Self::Ban { .. } => Verb::Ban,
             Self::Unban { .. } => Verb::Unban,
@@ -405,11 +406,11 @@ pub enum Verb {
     Elevate,
     /// [`Command::Describe`].
     Describe,
-    /// [`Command::ListUsers`], [`Command::ListRooms`], [`Command::ListMembers`], [`Command::MembersOf`].
+    /// [`Command::ListUsers`], [`Command::ListRooms`], [`Command::ListMembers`].
     List,
     /// [`Command::Chat`].
     Chat,
-    /// [`Command::Join`] and [`Command::JoinKnown`].
+    /// [`Command::Join`].
     Join,
     /// [`Command::Leave`] and [`Command::LeaveAny`].
     Leave,
@@ -417,7 +418,7 @@ pub enum Verb {
     Say,
     /// [`Command::Signal`].
     Signal,
-    /// [`Command::Topic`] and [`Command::TopicOf`].
+    /// [`Command::Topic`].
     Topic,
     /// [`Command::Kick`].
     Kick,

@@ -10,7 +10,7 @@ use futures::io::AsyncWrite;
 
 use crate::{
     hub::{Heard, Item},
-    model::{Answer, Event},
+    model::{Answer, Event, Person},
     wire::Wire,
 };
 
@@ -69,6 +69,11 @@ impl Outbox {
     /// Adds what asks the peer behind `wire` for a sign of life.
     pub(crate) fn probe(&mut self, wire: &mut impl Wire) {
         wire.probe(&mut self.bytes);
+    }
+
+    /// Adds what the peer behind `wire` has to be told of itself after it has missed events.
+    pub(crate) fn catch_up(&mut self, wire: &mut impl Wire, me: &Person) {
+        wire.catch_up(me, &mut self.bytes);
     }
 
     /// Adds an event that the peer behind `wire` is told.

@@ -95,6 +95,7 @@ fn other(line: &str) -> Result<Command<'_>, WireError> {
             let form = "it is join,#ROOM or join,#ROOM,KEY";
             let fields = fields.ok_or_else(|| refused(Verb::Join, form))?;
             let (room, key) = first(fields);
+            let room = room.into();
             Ok(Command::Join { room, key })
         }
         "leave" => {
@@ -105,6 +106,7 @@ fn other(line: &str) -> Result<Command<'_>, WireError> {
             let form = "it is topic,#ROOM to ask for it or topic,#ROOM,TEXT to set it";
             let fields = fields.ok_or_else(|| refused(Verb::Topic, form))?;
             let (room, text) = first(fields);
+            let room = room.into();
             Ok(Command::Topic { room, text })
         }
         "kick" => {
@@ -169,7 +171,10 @@ fn list(fields: Option<&str>) -> Result<Command<'_>, WireError> {
     match one(fields) {
         Some("friends") => Ok(Command::ListUsers),
         Some("rooms") => Ok(Command::ListRooms),
-        Some(room) if room.starts_with('#') => Ok(Command::ListMembers { room }),
+        Some(room) if room.starts_with('#') => {
+            let room = room.into();
+            Ok(Command::ListMembers { room })
+        }
         _ => Err(refused(
             Verb::List,
             "it is list,friends or list,rooms or list,#ROOM",

@@ -104,6 +104,12 @@ pub trait Wire: Clone + Send + 'static {
         Self::encode(event, Form::default(), out);
     }
 
+    /// The peer has been told that it has missed events ([`Event::Missed`]), and `me` is who its user is by now: another
+    /// connection of the same user may have changed that in what it has missed. Appends what it has to be told of that.
+    fn catch_up(&mut self, me: &Person, out: &mut Vec<u8>) {
+        let _ = (me, out);
+    }
+
     /// Appends the bytes of `event` to `out`, as all are told it who hear it in this `form`; none if this protocol
     /// has no words for it.
     fn encode(event: &Event, form: Form, out: &mut Vec<u8>);

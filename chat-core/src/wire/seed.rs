@@ -1,5 +1,7 @@
 //! The original protocol, as unframed as it was.
 
+use std::borrow::Cow;
+
 use super::{
     Form, Hearing, Reading, Wire, WireError, actor, append, append_direct, append_error,
     append_names, text,
@@ -69,7 +71,10 @@ impl Wire for Seed {
             // What comes behind a `register`, if that was granted.
             reading.for_free();
             let room = self.room.clone().filter(|_| self.has_name);
-            return Ok(room.map(Command::JoinKnown));
+            return Ok(room.map(|room| Command::Join {
+                room: Cow::Owned(room.as_str().to_owned()),
+                key: None,
+            }));
         }
         let command = text(payload).map_err(|error| WireError {
             verb: self.verb(payload),

@@ -52,8 +52,6 @@ pub(super) struct Irc {
     is_introduced: bool,
     /// Empty until it has one.
     nick: String,
-    /// What the server calls it if that is not so.
-    old_nick: String,
     /// Others may act in its name.
     pub(super) is_shared: bool,
     /// What it has said and asked for, unless what follows it was answered.
@@ -255,17 +253,7 @@ impl Irc {
     }
 
     fn is_me(&self, nick: &str) -> bool {
-        let nicks = [&self.nick, &self.old_nick];
-        !nick.is_empty() && nicks.iter().any(|own| own.eq_ignore_ascii_case(nick))
-    }
-
-    /// Whether the server may call it so. A device that has missed that another one has changed the name is called by the
-    /// old one.
-    fn is_called(&mut self, nick: &str) -> bool {
-        if self.is_shared && !self.is_me(nick) {
-            self.old_nick = nick.to_owned();
-        }
-        self.is_me(nick)
+        !nick.is_empty() && self.nick.eq_ignore_ascii_case(nick)
     }
 
     fn has_cap(&self, cap: &str) -> bool {
@@ -314,7 +302,7 @@ impl Irc {
                     return Ok(());
                 }
             }
-        } else if !self.is_called(&to) {
+        } else if !self.is_me(&to) {
             return Err(format!("which is for {to}"));
         }
         match self.is_me(&to) {
@@ -368,7 +356,6 @@ impl Irc {
             return Ok(());
         }
         self.nick = new.to_owned();
-        self.old_nick.clear();
         match self.is_due(|request| matches!(request, Request::Register(name) if name == new)) {
             true => self.answer("ack"),
             false => {

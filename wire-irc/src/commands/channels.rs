@@ -1,17 +1,22 @@
 //! What is asked of channels: to be in them, and what is in them.
 
-use chinwag_core::Command;
+use std::borrow::Cow;
+
+use chinwag_core::{Command, Event, RoomName};
 
 use crate::{
     client::Ask,
+    events::{self, Manner},
     numeric::{RPL_ENDOFINVITELIST, RPL_ENDOFNAMES},
     queries::Filter,
     turn::{Turn, nth},
 };
 
+/// In how many parts a channel is shown that one is in now.
+pub(crate) const STEPS: usize = 3;
+
 /// `JOIN`: for each channel, to come in, what its topic is, and who is there.
 pub(crate) fn join<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    const STEPS: usize = 3;
     let Some(rooms) = turn.list(0) else {
         turn.missing();
         return None;
@@ -37,11 +42,40 @@ pub(crate) fn join<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         });
         let key = turn.raw_param(1).and_then(|keys| nth(keys, index));
         let key = key.filter(|key| !key.is_empty());
+        let room = room.into();
         return Some(Command::Join { room, key });
     }
     turn.free();
+    match turn.client.skip {
+        true => None,
+        false => show(turn, room.into(), step),
+    }
+}
+
+/// Shows a channel in which the user is already, on another connection, as if it were joined: that it is, and then as
+/// by [`join`]. In [`STEPS`] steps, one in each part.
+pub(crate) fn show_joined<'a>(
+    turn: &mut Turn<'_, 'a>,
+    room: RoomName,
+    step: usize,
+) -> Option<Command<'a>> {
+    if step > 0 {
+        return show(turn, room.as_str().to_owned().into(), step);
+    }
+    if let Some(name) = turn.client.me.clone() {
+        let event = Event::Joined {
+            room,
+            name: name.clone(),
+        };
+        let manner = Manner::new(turn.config, turn.client, &event, Some(&name));
+        events::write(&event, manner, turn.reading.answer());
+    }
+    None
+}
+
+/// What comes behind one's own `JOIN`: the topic, and then who is there.
+fn show<'a>(turn: &mut Turn<'_, 'a>, room: Cow<'a, str>, step: usize) -> Option<Command<'a>> {
     match step {
-        _ if turn.client.skip => None,
         1 => {
             turn.ask(Ask::JoinTopic);
             Some(Command::Topic { room, text: None })
@@ -83,6 +117,7 @@ pub(crate) fn topic<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     if turn.is_too_long(text, limit) {
         return None;
     }
+    let room = room.into();
     Some(Command::Topic { room, text })
 }
 
@@ -96,6 +131,7 @@ pub(crate) fn names<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     };
     let room = next(turn, rooms)?;
     turn.ask(Ask::Names);
+    let room = room.into();
     Some(Command::ListMembers { room })
 }
 

@@ -4,7 +4,7 @@ use chinwag_core::{Command, Entrance, OwnedSecret, UserName};
 
 use crate::{
     client::{Ask, Entry},
-    commands::server,
+    commands::{channels, server},
     limits::{MAX_LOGIN, MAX_REAL_NAME},
     numeric::{
         ERR_ALREADYREGISTERED, ERR_ERRONEUSNICKNAME, ERR_NONICKNAMEGIVEN, ERR_PASSWDMISMATCH,
@@ -123,7 +123,6 @@ pub(crate) fn is_entering(turn: &mut Turn<'_, '_>) -> bool {
 
 /// What comes behind the wish to come in: to who is in, all that they are shown first.
 pub(crate) fn enter_more<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    const STEPS: usize = 3;
     turn.free();
     let newcomer = turn.client.newcomer();
     if newcomer.entry == Entry::TurnedAway {
@@ -144,14 +143,17 @@ pub(crate) fn enter_more<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         }
         _ => {}
     }
-    let (index, step) = ((turn.part - 3) / STEPS, (turn.part - 3) % STEPS);
+    let (index, step) = (
+        (turn.part - 3) / channels::STEPS,
+        (turn.part - 3) % channels::STEPS,
+    );
     let Some(room) = turn.client.newcomer().rooms.get(index).cloned() else {
         // All is said.
         turn.client.newcomer = None;
         return None;
     };
     turn.more();
-    server::show_room(turn, room, step)
+    channels::show_joined(turn, room, step)
 }
 
 #[cfg(test)]

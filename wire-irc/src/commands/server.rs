@@ -1,9 +1,8 @@
 //! What is asked of the server itself.
 
-use chinwag_core::{Command, RoomName, wildcard_matches};
+use chinwag_core::{Command, wildcard_matches};
 
 use crate::{
-    client::Ask,
     config::VERSION,
     isupport,
     numeric::{
@@ -83,35 +82,6 @@ pub(crate) fn show_motd<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     turn.numeric(RPL_ENDOFMOTD)
         .trailing("End of /MOTD command.");
     None
-}
-
-/// Shows a room in which the user is already, on another connection, as if it were joined. One step in each part.
-pub(crate) fn show_room<'a>(
-    turn: &mut Turn<'_, 'a>,
-    room: RoomName,
-    step: usize,
-) -> Option<Command<'a>> {
-    match step {
-        0 => {
-            if let Some(name) = turn.client.me.clone() {
-                let event = chinwag_core::Event::Joined {
-                    room,
-                    name: name.clone(),
-                };
-                let manner = crate::irc::manner(turn.config, turn.client, &event, Some(&name));
-                crate::events::write(&event, manner, turn.reading.answer());
-            }
-            None
-        }
-        1 => {
-            turn.ask(Ask::JoinTopic);
-            Some(Command::TopicOf(room))
-        }
-        _ => {
-            turn.ask(Ask::Names);
-            Some(Command::MembersOf(room))
-        }
-    }
 }
 
 /// `LUSERS`.

@@ -26,7 +26,7 @@ pub(crate) fn who<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     let query = WhoQuery::new(mask, flags);
     turn.ask(Ask::Who(Box::new(query)));
     Some(match mask {
-        room if room.starts_with('#') => Command::ListMembers { room },
+        room if room.starts_with('#') => Command::ListMembers { room: room.into() },
         name if WhoQuery::is_name(name) => Command::Find { name },
         _ => Command::ListUsers,
     })

@@ -13,7 +13,6 @@ use crate::{
     client::{Ask, Client},
     config::{Config, VERSION},
     events::{self, Manner},
-    irc::manner,
     isupport, modes,
     numeric::{
         ERR_USERONCHANNEL, RPL_AWAY, RPL_CREATED, RPL_INVITING, RPL_LOGGEDIN, RPL_MYINFO,
@@ -107,7 +106,7 @@ impl Reply<'_> {
     /// Writes an event that this connection has brought about, as it is told it.
     fn event(&mut self, event: &Event) {
         let author = events::author(event).flatten();
-        let manner: Manner<'_> = manner(self.config, self.client, event, author);
+        let manner = Manner::new(self.config, self.client, event, author);
         events::write(event, manner, self.out);
     }
 

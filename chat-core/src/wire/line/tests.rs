@@ -66,13 +66,20 @@ fn every_command() {
 fn every_command_about_rooms_and_people() {
     let (room, name) = ("#r", "ada");
     let kick = |reason| Command::Kick { room, name, reason };
-    let topic = |text| Command::Topic { room, text };
+    let topic = |text| Command::Topic {
+        room: room.into(),
+        text,
+    };
     let role = |role| Command::Role {
         room,
         name,
         change: RoleChange::To(role),
     };
-    let join = |room, key| Command::Join { room, key };
+    let list = |room: &'static str| Command::ListMembers { room: room.into() };
+    let join = |room: &'static str, key| Command::Join {
+        room: room.into(),
+        key,
+    };
     let say = |text| Command::Say {
         room,
         text,
@@ -85,8 +92,8 @@ fn every_command_about_rooms_and_people() {
     };
     for (line, command) in [
         ("list,rooms", Command::ListRooms),
-        ("list,#r", Command::ListMembers { room }),
-        ("list,#", Command::ListMembers { room: "#" }),
+        ("list,#r", list(room)),
+        ("list,#", list("#")),
         ("join,#r", join("#r", None)),
         ("join,r", join("r", None)),
         ("join,", join("", None)),

@@ -75,7 +75,7 @@ impl Irc {
                 let code = code(numeric, last).ok_or("which has no counterpart")?;
                 // Who has no nick yet is called so.
                 let nick = message.param(0);
-                match nick == "*" || self.is_called(nick) {
+                match nick == "*" || self.is_me(nick) {
                     true => self.is_refused(code, &format!("numeric {numeric} {two}")),
                     false => Err("which is for somebody else".to_owned()),
                 }
