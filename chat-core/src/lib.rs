@@ -90,7 +90,9 @@ pub use config::{
     TimeoutsBuilder, UnknownPolicy,
 };
 pub use error::{HubError, ServerError};
-pub use hub::{Hub, HubBuilder, LocalUser, LocalUserBuilder, RoomHandle, Stats, WeakHub};
+pub use hub::{
+    Hub, HubBuilder, LocalUser, LocalUserBuilder, MAX_WATCHED, RoomHandle, Stats, WeakHub,
+};
 pub use model::{
     Answer, Asked, Command, Credentials, Entrance, ErrorCode, Event, Kind, Mask, MaskEntry,
     MaskError, MaskList, MessageId, NameError, OwnedSecret, Past, Person, Profile, QuitReason,

@@ -69,7 +69,11 @@ impl Wire for Beyond {
                 room,
                 list: MaskList::Bans,
             },
-            ["watch", name] => Command::Watch { name, on: true },
+            ["watch", name] => Command::Watch {
+                name,
+                on: true,
+                changes: true,
+            },
             ["whowas", name] => Command::Whowas { name },
             ["oper", name] => Command::Elevate {
                 name,

@@ -63,6 +63,8 @@ impl Caps {
     }
 }
 
+/// Two of them change nothing, and are there because what they announce is always so: hosts never change (`chghost`), and
+/// a member has one prefix at a time (`multi-prefix`).
 const ALL: [(&str, Caps); 18] = [
     ("account-notify", Caps::ACCOUNT_NOTIFY),
     ("account-tag", Caps::ACCOUNT_TAG),

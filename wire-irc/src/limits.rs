@@ -17,7 +17,7 @@ pub const MAX_REAL_NAME: usize = 150;
 pub const MAX_KEY: usize = 64;
 
 /// The most users whose coming and going one connection is told of.
-pub const MAX_MONITORED: usize = 100;
+pub const MAX_MONITORED: usize = chinwag_core::MAX_WATCHED;
 
 /// The most bytes of a host, as it is shown: an address of IPv6.
 pub(crate) const MAX_HOST: usize = 45;

@@ -50,6 +50,7 @@ pub(crate) use room::Stop;
 use room::{Message, Room};
 pub use room_handle::RoomHandle;
 use roster::{Position, Roster};
+pub use seat::MAX_WATCHED;
 pub(crate) use seat::{Listing, Seat};
 pub(crate) use sleeper::{Outlet, Sleeper};
 use user::Entry;

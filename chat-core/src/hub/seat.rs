@@ -24,6 +24,7 @@ use crate::{
 
 pub(crate) use listing::Listing;
 use messages::Recipient;
+pub use people::MAX_WATCHED;
 
 /// One connection's place in a hub: a mailbox, and a user once it has registered.
 ///

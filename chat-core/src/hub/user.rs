@@ -262,7 +262,7 @@ impl Inner {
         if !state.is_here() {
             return Err(HubError::NotRegistered.into());
         }
-        let watchers = self.watchers.of(person.name());
+        let watchers = self.watchers.of_changes(person.name());
         let mut locked = lock_all(state.in_order());
         for (_, room) in &mut locked {
             room.wait(effects)?;

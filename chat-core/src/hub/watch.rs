@@ -12,10 +12,18 @@ use crate::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+/// A connection that watches a name.
+#[derive(Debug, Clone)]
+struct Watcher {
+    mailbox: Arc<Mailbox>,
+    /// It wants to know as well what they say of themselves.
+    wants_changes: bool,
+}
+
 /// For each name that anybody watches, the connections that do.
 #[derive(Debug)]
 pub(crate) struct Watchers {
-    names: NameMap<UserName, Vec<Arc<Mailbox>>>,
+    names: NameMap<UserName, Vec<Watcher>>,
     /// How many there are, so that nobody is looked up where nobody watches.
     count: AtomicUsize,
 }
@@ -29,32 +37,52 @@ impl Watchers {
     }
 
     /// The connection behind `mailbox` watches `name`, which it does not yet.
-    pub(crate) fn add(&self, name: &UserName, mailbox: &Arc<Mailbox>) {
+    pub(crate) fn add(&self, name: &UserName, mailbox: &Arc<Mailbox>, wants_changes: bool) {
         self.count.fetch_add(1, Ordering::SeqCst);
         self.names.change(name, Vec::new, |watchers| {
-            watchers.push(mailbox.clone());
+            watchers.push(Watcher {
+                mailbox: mailbox.clone(),
+                wants_changes,
+            });
             true
+        });
+    }
+
+    /// It watches `name`, and wants to know more of it now, or less.
+    pub(crate) fn change(&self, name: &UserName, mailbox: &Arc<Mailbox>, wants_changes: bool) {
+        self.names.change(name, Vec::new, |watchers| {
+            for watcher in &mut *watchers {
+                if Arc::ptr_eq(&watcher.mailbox, mailbox) {
+                    watcher.wants_changes = wants_changes;
+                }
+            }
+            !watchers.is_empty()
         });
     }
 
     /// It does no longer.
     pub(crate) fn remove(&self, name: &UserName, mailbox: &Arc<Mailbox>) {
         self.names.change(name, Vec::new, |watchers| {
-            watchers.retain(|watcher| !Arc::ptr_eq(watcher, mailbox));
+            watchers.retain(|watcher| !Arc::ptr_eq(&watcher.mailbox, mailbox));
             !watchers.is_empty()
         });
         self.count.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// The connections that watch `name`.
-    pub(crate) fn of(&self, name: &UserName) -> Vec<Arc<Mailbox>> {
-        match self.count.load(Ordering::SeqCst) {
-            0 => Vec::new(),
-            _ => self
-                .names
-                .get(name.as_str(), Clone::clone)
-                .unwrap_or_default(),
+    /// The connections that want to know what who has `name` says of themselves.
+    pub(crate) fn of_changes(&self, name: &UserName) -> Vec<Arc<Mailbox>> {
+        self.of(name, |watcher| watcher.wants_changes)
+    }
+
+    fn of(&self, name: &UserName, is_meant: impl Fn(&Watcher) -> bool) -> Vec<Arc<Mailbox>> {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return Vec::new();
         }
+        let pick = |watchers: &Vec<Watcher>| {
+            let meant = watchers.iter().filter(|watcher| is_meant(watcher));
+            meant.map(|watcher| watcher.mailbox.clone()).collect()
+        };
+        self.names.get(name.as_str(), pick).unwrap_or_default()
     }
 
     /// `person` is here now.
@@ -71,7 +99,7 @@ impl Watchers {
     }
 
     fn tell(&self, name: &UserName, event: impl FnOnce() -> Event, effects: &mut Effects) {
-        let watchers = self.of(name);
+        let watchers = self.of(name, |_| true);
         if watchers.is_empty() {
             return;
         }
@@ -116,7 +144,7 @@ mod tests {
             let hub = Hub::new();
             let mut ada = registered(&hub, "ada").unwrap();
             let bob = registered(&hub, "bob").unwrap();
-            let watched = ada.watch("bob", true);
+            let watched = ada.watch("bob", true, false);
             assert!(matches!(
                 watched,
                 Ok(Answer::Watched {
@@ -159,10 +187,10 @@ mod tests {
             );
             elevated.unwrap();
             for name in ["ada", "bob", "cleo"] {
-                ada.watch(name, true).unwrap();
-                ada.watch(name, true).unwrap();
+                ada.watch(name, true, false).unwrap();
+                ada.watch(name, true, false).unwrap();
             }
-            ada.watch("CLEO", false).unwrap();
+            ada.watch("CLEO", false, false).unwrap();
             assert_eq!(hub.inner().watchers.count.load(Ordering::SeqCst), 2);
             assert_eq!(hub.stats().operators, 1);
             if i == 1 {

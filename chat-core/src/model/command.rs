@@ -184,12 +184,15 @@ pub enum Command<'a> {
         /// Which name.
         name: &'a str,
     },
-    /// Be told when somebody comes and goes, or no longer.
+    /// Be told when somebody comes and goes, or no longer. One connection watches at most
+    /// [`MAX_WATCHED`](crate::MAX_WATCHED).
     Watch {
         /// Who.
         name: &'a str,
         /// Whether one wants to be told.
         on: bool,
+        /// Also that they are away, or say something else of themselves, without being in one room with them.
+        changes: bool,
     },
     /// Be told of nobody's coming and going any more.
     WatchNobody,

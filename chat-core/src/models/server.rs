@@ -477,6 +477,7 @@ impl Wire for Watches {
             Some(name) => Ok(Some(Command::Watch {
                 name: std::str::from_utf8(name).unwrap(),
                 on: true,
+                changes: false,
             })),
             None => Line.decode(payload, reading),
         }

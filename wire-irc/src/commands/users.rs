@@ -3,6 +3,7 @@
 use chinwag_core::Command;
 
 use crate::{
+    caps::Caps,
     client::{Ask, Gathered},
     numeric::{
         ERR_NONICKNAMEGIVEN, ERR_NOSUCHSERVER, RPL_ISON, RPL_MONOFFLINE, RPL_MONONLINE,
@@ -140,7 +141,12 @@ pub(crate) fn monitor<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     match (turn.raw_param(0)?, names) {
         ("+", Some(names)) => {
             if let Some(name) = gather(turn, names.split(',')) {
-                return (!name.is_empty()).then_some(Command::Watch { name, on: true });
+                let changes = turn.client.has(Caps::EXTENDED_MONITOR);
+                return (!name.is_empty()).then_some(Command::Watch {
+                    name,
+                    on: true,
+                    changes,
+                });
             }
             if let Some(gathered) = gathered(turn) {
                 monitored(turn.numeric(RPL_MONONLINE), &gathered.here);
@@ -154,7 +160,11 @@ pub(crate) fn monitor<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         }
         ("-", Some(names)) => {
             let name = gather(turn, names.split(','))?;
-            (!name.is_empty()).then_some(Command::Watch { name, on: false })
+            (!name.is_empty()).then_some(Command::Watch {
+                name,
+                on: false,
+                changes: false,
+            })
         }
         ("C" | "c", _) => Some(Command::WatchNobody),
         ("L" | "l", _) => {

@@ -13,8 +13,8 @@ use crate::{
     model::{Answer, Person, UserName, Whois},
 };
 
-/// The most users that one connection watches.
-const MAX_WATCHED: usize = 100;
+/// The most users that one connection watches, see [`Command::Watch`](crate::Command::Watch).
+pub const MAX_WATCHED: usize = 100;
 
 impl Seat {
     pub(crate) fn whois(&self, name: &str, now: Instant) -> Result<Whois, HubError> {
@@ -51,8 +51,13 @@ impl Seat {
         Ok(self.hub.person(name))
     }
 
-    /// Is told when `name` comes and goes, or no longer. Returns who that is, and whether they are here.
-    pub(crate) fn watch(&mut self, name: &str, on: bool) -> Result<Answer<'static>, HubError> {
+    /// Is told when `name` comes and goes, or no longer; and if `changes`, what they say of themselves. Returns who that is, and whether they are here.
+    pub(crate) fn watch(
+        &mut self,
+        name: &str,
+        on: bool,
+        changes: bool,
+    ) -> Result<Answer<'static>, HubError> {
         self.name().ok_or(HubError::NotRegistered)?;
         let name: UserName = name.parse().map_err(HubError::BadName)?;
         let watched = &mut self.more.get_or_insert_default().watched;
@@ -63,13 +68,14 @@ impl Seat {
             }
             (None, true) => {
                 watched.push(name.clone());
-                self.hub.watchers.add(&name, &self.mailbox);
+                self.hub.watchers.add(&name, &self.mailbox, changes);
             }
+            (Some(_), true) => self.hub.watchers.change(&name, &self.mailbox, changes),
             (Some(index), false) => {
                 watched.swap_remove(index);
                 self.hub.watchers.remove(&name, &self.mailbox);
             }
-            _ => {}
+            (None, false) => {}
         }
         // Looked up after it is watched, so that nobody comes unseen.
         let person = self.hub.person(name.as_str());

@@ -200,9 +200,9 @@ impl<W: Wire> Conversation<W> {
                 }
                 Err(rule) => Err(rule.into()),
             },
-            &Command::Watch { name, on } => {
+            &Command::Watch { name, on, changes } => {
                 self.drain(usize::MAX, items);
-                let watched = self.seat.watch(name, on);
+                let watched = self.seat.watch(name, on, changes);
                 let answer = |watched| self.answer_before_news(&watched);
                 watched.map(answer).map_err(Stop::Refused)
             }
