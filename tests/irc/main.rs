@@ -99,6 +99,7 @@ scripts! {
     nicks
     nothing_set
     oper
+    oper_devices
     part
     password
     ping

@@ -46,8 +46,6 @@ pub(crate) struct Seat {
 struct More {
     /// The account that its peer has proved to be its own.
     account: Option<UserName>,
-    /// Its peer has proved that it may be an operator. Another connection of the same user has not by that.
-    is_elevated: bool,
     /// Whose coming and going it is told of.
     watched: Vec<UserName>,
 }
@@ -60,6 +58,8 @@ struct Registered {
     person: Person,
     /// Whether the user still has the name.
     is_here: bool,
+    /// The peer has proved that it may be an operator. Another connection of the same user has not by that.
+    is_elevated: bool,
     rooms: Vec<Joined>,
     /// The user's other connections.
     others: Vec<Arc<Mailbox>>,
@@ -75,6 +75,7 @@ impl Registered {
             person,
             user,
             is_here: true,
+            is_elevated: false,
             rooms: Vec::new(),
             others: Vec::new(),
             recipient: None,
@@ -95,6 +96,7 @@ impl Registered {
         self.version = self.user.version();
         self.person = state.person.clone();
         self.is_here = state.is_here();
+        self.is_elevated = state.is_elevated(me);
         self.rooms.clone_from(&state.rooms);
         self.others.clear();
         let others = state.devices().iter().filter(|d| !Arc::ptr_eq(d, me));
@@ -167,25 +169,26 @@ impl Seat {
 
     /// The peer has proved that it may be an operator. Returns what others are told of it, if it is news.
     pub(crate) fn elevate(&mut self, effects: &mut Effects) -> Result<Option<Event>, Stop> {
-        let event = self.describe(|profile| profile.operator = true, effects)?;
-        self.more.get_or_insert_default().is_elevated = true;
-        Ok(event)
+        self.set_operator(true, effects)
     }
 
     /// The user is no operator any more, on whatever connection. Returns what others are told of it, if it is news.
     pub(crate) fn step_down(&mut self, effects: &mut Effects) -> Result<Option<Event>, Stop> {
-        let event = self.describe(|profile| profile.operator = false, effects)?;
-        if let Some(more) = &mut self.more {
-            more.is_elevated = false;
-        }
+        self.set_operator(false, effects)
+    }
+
+    fn set_operator(&mut self, on: bool, effects: &mut Effects) -> Result<Option<Event>, Stop> {
+        let (hub, me) = (self.hub.clone(), self.mailbox.clone());
+        let registered = self.registered()?;
+        let event = hub.set_operator(&registered.user, &me, on, effects)?;
+        registered.refresh(&me);
         Ok(event)
     }
 
     /// Whether the user is an operator, and has become one on this connection.
     fn check_operator(&self) -> Result<&Person, HubError> {
         let registered = self.registered.as_ref().ok_or(HubError::NotRegistered)?;
-        let is_elevated = self.more.as_ref().is_some_and(|more| more.is_elevated);
-        match is_elevated && registered.person.is_operator() {
+        match registered.is_elevated {
             true => Ok(&registered.person),
             false => Err(HubError::NotOperator),
         }

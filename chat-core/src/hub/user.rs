@@ -48,6 +48,8 @@ pub(crate) struct UserState {
     position: Position,
     /// The mailboxes of their connections; none once they are gone.
     devices: Vec<Arc<Mailbox>>,
+    /// Those of them whose peers have proved that they may be operators.
+    elevated: Vec<Arc<Mailbox>>,
     pub(crate) rooms: Vec<Joined>,
 }
 
@@ -99,6 +101,7 @@ impl User {
                 person,
                 position: Position::default(),
                 devices: vec![mailbox],
+                elevated: Vec::new(),
                 rooms: Vec::new(),
             }),
         }
@@ -158,6 +161,24 @@ impl UserState {
         &self.devices
     }
 
+    /// Whether the peer of that connection has proved that it may be an operator.
+    pub(crate) fn is_elevated(&self, device: &Arc<Mailbox>) -> bool {
+        self.elevated.iter().any(|d| Arc::ptr_eq(d, device))
+    }
+
+    /// Who they are after a change to what they say of themselves, and what others are told of it; `None` if it is no
+    /// news.
+    fn described(&self, change: impl FnOnce(&mut Profile)) -> Option<(Person, Event)> {
+        let old = self.person.clone();
+        let new = old.described(change);
+        let is_news = old.profile() != new.profile();
+        let event = Event::Described {
+            old,
+            new: new.clone(),
+        };
+        is_news.then_some((new, event))
+    }
+
     fn joined(&self, room: &Arc<Room>) -> Option<Position> {
         let joined = self.rooms.iter().find(|j| Arc::ptr_eq(&j.room, room));
         joined.map(|joined| joined.position)
@@ -214,7 +235,7 @@ impl Inner {
         text: Option<Arc<str>>,
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
-        let state = user.lock();
+        let mut state = user.lock();
         if state.person.away() == text.as_ref() {
             return Ok(None);
         }
@@ -223,7 +244,9 @@ impl Inner {
             name: person.clone(),
             text,
         };
-        self.reintroduce(user, state, acting, person, event, effects)
+        self.wait_in_rooms(&mut state, effects)?;
+        self.reintroduce(user, &mut state, acting, person, &event, effects);
+        Ok(Some(event))
     }
 
     /// Changes what `user` says of themselves. Returns what others are told of it, if it is news.
@@ -234,46 +257,81 @@ impl Inner {
         change: impl FnOnce(&mut Profile),
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
-        let state = user.lock();
-        let old = state.person.clone();
-        let new = old.described(change);
-        if old.profile() == new.profile() {
-            return Ok(None);
-        }
-        let event = Event::Described {
-            old,
-            new: new.clone(),
-        };
-        self.reintroduce(user, state, acting, new, event, effects)
+        self.describe_locked(user, &mut user.lock(), acting, change, effects)
     }
 
-    /// Makes `user` the `person` that they say they are, under the same name, and tells who shares a room with them
-    /// or watches them.
-    fn reintroduce(
+    /// Makes the connection behind `acting` an operator's, or all of `user`'s those of no operator. Returns what others
+    /// are told of it, if it is news.
+    pub(super) fn set_operator(
         &self,
-        user: &User,
-        mut state: MutexGuard<'_, UserState>,
+        user: &Arc<User>,
         acting: &Arc<Mailbox>,
-        person: Person,
-        event: Event,
+        on: bool,
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
-        // Else the name of one who is gone would be back in the list.
+        let mut state = user.lock();
+        let change = |profile: &mut Profile| profile.operator = on;
+        let event = self.describe_locked(user, &mut state, acting, change, effects)?;
+        match on {
+            true if !state.is_elevated(acting) => state.elevated.push(acting.clone()),
+            true => {}
+            false => state.elevated.clear(),
+        }
+        user.changed();
+        Ok(event)
+    }
+
+    fn describe_locked(
+        &self,
+        user: &User,
+        state: &mut UserState,
+        acting: &Arc<Mailbox>,
+        change: impl FnOnce(&mut Profile),
+        effects: &mut Effects,
+    ) -> Result<Option<Event>, Stop> {
+        let Some((person, event)) = state.described(change) else {
+            return Ok(None);
+        };
+        self.wait_in_rooms(state, effects)?;
+        self.reintroduce(user, state, acting, person, &event, effects);
+        Ok(Some(event))
+    }
+
+    /// Whether all who share a room with somebody who is here can be told something of them now.
+    fn wait_in_rooms(&self, state: &mut UserState, effects: &mut Effects) -> Result<(), Stop> {
+        // One who is gone is told of, and listed, no more.
         if !state.is_here() {
             return Err(HubError::NotRegistered.into());
         }
-        let watchers = self.watchers.of_changes(person.name());
-        let mut locked = lock_all(state.in_order());
-        for (_, room) in &mut locked {
-            room.wait(effects)?;
+        for joined in state.in_order() {
+            joined.room.lock().wait(effects)?;
         }
+        Ok(())
+    }
+
+    /// Makes `user` the `person` that they say they are, under the same name, and tells who shares a room with them
+    /// or watches them, and their other connections.
+    fn reintroduce(
+        &self,
+        user: &User,
+        state: &mut UserState,
+        acting: &Arc<Mailbox>,
+        person: Person,
+        event: &Event,
+        effects: &mut Effects,
+    ) {
+        let mut others = self.watchers.of_changes(person.name());
+        if state.rooms.is_empty() {
+            others.extend_from_slice(&state.devices);
+        }
+        let mut locked = lock_all(state.in_order());
         for (joined, room) in &mut locked {
             room.reintroduce(joined.position, &person);
         }
-        tell_all(&mut locked, event.clone(), [acting], &watchers, effects);
+        tell_all(&mut locked, event.clone(), [acting], &others, effects);
         drop(locked);
         self.roster.respell(state.position, person.clone());
-        // While they are locked: who is counted may go at once.
+        // Under the lock, or the end of an operator could be counted before the beginning.
         match (state.person.is_operator(), person.is_operator()) {
             (false, true) => drop(self.operators.fetch_add(1, Ordering::Relaxed)),
             (true, false) => drop(self.operators.fetch_sub(1, Ordering::Relaxed)),
@@ -281,7 +339,6 @@ impl Inner {
         }
         state.person = person;
         user.changed();
-        Ok(Some(event))
     }
 
     /// Whoever has the name `name`.

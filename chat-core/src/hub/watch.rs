@@ -115,11 +115,7 @@ mod tests {
     use std::{thread, time::Instant};
 
     use super::*;
-    use crate::{
-        Hub,
-        hub::Seat,
-        model::{Answer, Profile},
-    };
+    use crate::{Hub, hub::Seat, model::Answer};
 
     fn registered(hub: &Hub, name: &str) -> Option<Seat> {
         #[expect(clippy::disallowed_methods, reason = "nothing depends on it")]
@@ -181,11 +177,7 @@ mod tests {
         let hub = Hub::new();
         for i in 0..3 {
             let mut ada = registered(&hub, "ada").unwrap();
-            let elevated = ada.describe(
-                |profile: &mut Profile| profile.operator = true,
-                &mut Effects::default(),
-            );
-            elevated.unwrap();
+            ada.elevate(&mut Effects::default()).unwrap();
             for name in ["ada", "bob", "cleo"] {
                 ada.watch(name, true, false).unwrap();
                 ada.watch(name, true, false).unwrap();

@@ -117,6 +117,13 @@ impl Inner {
             joined.room.lock().detach(joined.position, mailbox);
         }
         self.set_devices(&state);
+        // Nobody is an operator whose connections are none's.
+        state.elevated.retain(|device| !is(device));
+        if state.elevated.is_empty()
+            && let Some((person, event)) = state.described(|profile| profile.operator = false)
+        {
+            self.reintroduce(user, &mut state, mailbox, person, &event, effects);
+        }
         user.changed();
     }
 
@@ -173,6 +180,7 @@ impl Inner {
         effects: &mut Effects,
     ) -> Vec<Arc<Mailbox>> {
         let devices = std::mem::take(&mut state.devices);
+        state.elevated.clear();
         let mut rooms = std::mem::take(&mut state.rooms);
         rooms.sort_unstable_by_key(|joined| joined.room.position());
         let mut locked = lock_all(&rooms);
