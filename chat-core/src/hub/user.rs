@@ -171,7 +171,9 @@ impl UserState {
     fn described(&self, change: impl FnOnce(&mut Profile)) -> Option<(Person, Event)> {
         let old = self.person.clone();
         let new = old.described(change);
-        let is_news = old.profile() != new.profile();
+        // Who has said nothing of themselves is as who has taken it all back.
+        let nothing = Profile::default();
+        let is_news = old.profile().unwrap_or(&nothing) != new.profile().unwrap_or(&nothing);
         let event = Event::Described {
             old,
             new: new.clone(),
@@ -310,7 +312,7 @@ impl Inner {
     }
 
     /// Makes `user` the `person` that they say they are, under the same name, and tells who shares a room with them
-    /// or watches them, and their other connections.
+    /// or watches them.
     fn reintroduce(
         &self,
         user: &User,
@@ -320,15 +322,12 @@ impl Inner {
         event: &Event,
         effects: &mut Effects,
     ) {
-        let mut others = self.watchers.of_changes(person.name());
-        if state.rooms.is_empty() {
-            others.extend_from_slice(&state.devices);
-        }
+        let watchers = self.watchers.of_changes(person.name());
         let mut locked = lock_all(state.in_order());
         for (joined, room) in &mut locked {
             room.reintroduce(joined.position, &person);
         }
-        tell_all(&mut locked, event.clone(), [acting], &others, effects);
+        tell_all(&mut locked, event.clone(), [acting], &watchers, effects);
         drop(locked);
         self.roster.respell(state.position, person.clone());
         // Under the lock, or the end of an operator could be counted before the beginning.

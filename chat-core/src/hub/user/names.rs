@@ -119,7 +119,8 @@ impl Inner {
         self.set_devices(&state);
         // Nobody is an operator whose connections are none's.
         state.elevated.retain(|device| !is(device));
-        if state.elevated.is_empty()
+        if state.person.is_operator()
+            && state.elevated.is_empty()
             && let Some((person, event)) = state.described(|profile| profile.operator = false)
         {
             self.reintroduce(user, &mut state, mailbox, person, &event, effects);
