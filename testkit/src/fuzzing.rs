@@ -1,5 +1,7 @@
 //! Whole connections for a fuzzer: see `fuzz/README.md`.
 
+mod irc_encode;
+
 use std::{fs, path::Path, time::Duration};
 
 use chinwag_core::{
@@ -9,6 +11,8 @@ use chinwag_core::{
 use chinwag_wire_irc::Irc;
 use fastrand::Rng;
 use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
+
+pub use irc_encode::irc_encode;
 
 use crate::{Link, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 
@@ -364,6 +368,11 @@ mod tests {
     #[test]
     fn irc_session() {
         super::replay("irc_session", 5, super::irc_session);
+    }
+
+    #[test]
+    fn irc_encode() {
+        super::replay("irc_encode", 20, super::irc_encode);
     }
 
     #[test]

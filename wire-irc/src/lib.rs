@@ -36,9 +36,6 @@ mod commands;
 mod config;
 mod events;
 mod form;
-#[cfg(any(test, fuzzing))]
-#[doc(hidden)]
-pub mod fuzzing;
 mod irc;
 mod isupport;
 mod label;

@@ -1,11 +1,4 @@
-//! What a fuzzer runs, and the test on what it has found: any bytes, and a panic if something is not as it must be.
-//! `fuzz/README.md` says how to run it.
-
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what is wrong is found by panicking"
-)]
+//! What the wire of IRC writes, whatever it is told to: see `fuzz/README.md`.
 
 use std::{sync::Arc, time::Duration, time::SystemTime};
 
@@ -16,10 +9,12 @@ use chinwag_core::{
     wire::{Form, Hearing, Reading, Wire},
 };
 
-use crate::{
-    Irc,
-    message::{MAX_LINE, MAX_TAGS},
-};
+use chinwag_wire_irc::Irc;
+
+/// The most bytes of a line with its CRLF, and of the tags before it with the `@` and the space, as the specifications
+/// have it.
+const MAX_LINE: usize = 512;
+const MAX_TAGS: usize = 8191;
 
 /// The most bytes that the state of a connection takes when it is written down.
 const MAX_STATE: usize = 64 * 1024;
@@ -541,15 +536,5 @@ impl<'a> Choices<'a> {
         let (bytes, rest) = self.0.split_at(most.min(self.0.len()));
         self.0 = rest;
         bytes
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chinwag_testkit::fuzzing::replay;
-
-    #[test]
-    fn irc_encode() {
-        replay("irc_encode", 20, super::irc_encode);
     }
 }
