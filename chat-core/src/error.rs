@@ -83,8 +83,8 @@ pub enum HubError {
     /// One has to be an operator.
     #[error("only operators may do that")]
     NotOperator,
-    /// The room has as many bans, or invitations, as it may.
-    #[error("the room has {0} names on that list, and takes no more")]
+    /// The room has as many masks on that list as it may.
+    #[error("the room has {0} masks on that list, and takes no more")]
     TooManyNames(usize),
     /// A message, a topic, a reason or an away text has more bytes than that.
     #[error("that text has at most {0} bytes")]

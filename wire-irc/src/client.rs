@@ -26,6 +26,8 @@ pub(crate) struct Client {
     source_len: u16,
     /// What it has asked for beyond the IRC of 1993.
     caps: Caps,
+    /// It knows capabilities of version 302, which have values, and of which `cap-notify` is a part.
+    pub(crate) has_cap_values: bool,
     /// The same, as it matters for events.
     pub(crate) shape: Shape,
     /// It does not want to be found by those who do not know its nick. Nobody is, here; but it can ask.
@@ -125,6 +127,8 @@ pub(crate) enum Ask {
     Away(bool),
     /// To be an operator.
     Oper,
+    /// To see, or change, the modes of somebody else, if they are here: nobody may.
+    OthersMode(Box<str>),
     /// To have another mode oneself.
     OwnMode(&'static str),
     /// To be called something else in full.

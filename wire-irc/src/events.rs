@@ -134,11 +134,11 @@ pub(crate) fn write(event: &Event, manner: Manner<'_>, out: &mut Vec<u8>) {
         } => {
             let (room, name) = (room.as_str(), name.as_str());
             if *banned {
-                let line = pen.line("MODE").param(room).param("+b");
-                line.param(&format!("{name}!*@*")).end();
+                pen.whole("MODE", &[room, "+b", &format!("{name}!*@*")])
+                    .end();
             }
             let reason = reason.as_deref().filter(|reason| !reason.is_empty());
-            let line = pen.line("KICK").param(room).param(name);
+            let line = pen.whole("KICK", &[room, name]);
             line.abridged(reason.unwrap_or(author.source().nick));
         }
         Event::Topic { room, text, .. } => pen.line("TOPIC").param(room.as_str()).abridged(text),
@@ -170,14 +170,12 @@ pub(crate) fn write(event: &Event, manner: Manner<'_>, out: &mut Vec<u8>) {
                 return;
             };
             let sign = if *on { "+" } else { "-" };
-            let line = pen.line("MODE").param(room.as_str());
-            line.param(&format!("{sign}{letter}"))
-                .echo(mask.as_str())
+            let change = format!("{sign}{letter}");
+            pen.whole("MODE", &[room.as_str(), &change, mask.as_str()])
                 .end();
         }
         Event::Invited { room, name, .. } | Event::Invitation { room, name, .. } => {
-            let line = pen.line("INVITE").param(name.as_str());
-            line.param(room.as_str()).end();
+            pen.whole("INVITE", &[name.as_str(), room.as_str()]).end();
         }
         // With a colon, by which ii knows the new one.
         Event::Renamed { new, .. } => pen.line("NICK").trailing(new.as_str()),
@@ -262,6 +260,21 @@ impl Pen<'_> {
         Line::tagged(self.tags(None, None, false), source, command)
     }
 
+    /// Begins a line whose params clients must have whole, since they keep by them who and what is there. Where there is
+    /// no room for them, whom it is from is said in short.
+    fn whole(&mut self, command: &str, params: &[&str]) -> Line<'_> {
+        let full = self.author.source();
+        let short = Source::server(full.nick);
+        let fits = |source: Source<'_>| line_len(source, command, params, Some("")) <= MAX_LINE;
+        let source = match fits(full) {
+            true => full,
+            false if fits(short) || command == "JOIN" => short,
+            false => Source::server(self.manner.server),
+        };
+        let line = Line::tagged(self.tags(None, None, false), source, command);
+        params.iter().fold(line, |line, param| line.echo(param))
+    }
+
     /// The tags of a line: when it was said, which message it is if it is the first line of one, who says it, and what
     /// their client adds.
     fn tags(
@@ -336,12 +349,11 @@ impl Pen<'_> {
 
     fn joined(&mut self, room: &str, name: &Person) {
         let shape = self.manner.shape;
-        let line = self.line("JOIN").param(room);
         match shape.has(Shape::EXTENDED_JOIN) {
-            true => line
-                .param(account(name).unwrap_or("*"))
+            true => self
+                .whole("JOIN", &[room, account(name).unwrap_or("*")])
                 .abridged(real_name(name)),
-            false => line.end(),
+            false => self.whole("JOIN", &[room]).end(),
         }
         if shape.has(Shape::AWAY)
             && let Some(text) = name.away()
@@ -352,15 +364,21 @@ impl Pen<'_> {
 
     /// From one role to another: one letter is taken, and one given.
     fn role(&mut self, room: &str, name: &str, was: Role, role: Role) {
-        let line = self.line("MODE").param(room);
-        match (modes::letter(was), modes::letter(role)) {
-            (None, Some(given)) => line.param(&format!("+{given}")).param(name).end(),
-            (Some(taken), None) => line.param(&format!("-{taken}")).param(name).end(),
-            (Some(taken), Some(given)) => {
-                let change = format!("-{taken}+{given}");
-                line.param(&change).param(name).param(name).end();
+        let taken = modes::letter(was).map(|letter| format!("-{letter}"));
+        let given = modes::letter(role).map(|letter| format!("+{letter}"));
+        if let (Some(taken), Some(given)) = (&taken, &given) {
+            let change = format!("{taken}{given}");
+            let params = [room, &change, name, name];
+            let server = Source::server(self.manner.server);
+            if line_len(server, "MODE", &params, None) <= MAX_LINE {
+                return self.whole("MODE", &params).end();
             }
-            (None, None) => line.param("+").end(),
+        }
+        if taken.is_none() && given.is_none() {
+            return self.whole("MODE", &[room, "+"]).end();
+        }
+        for change in [taken, given].into_iter().flatten() {
+            self.whole("MODE", &[room, &change, name]).end();
         }
     }
 

@@ -115,10 +115,15 @@ impl Irc {
             .param(commands::name(command_word(payload)))
             .param("INVALID_UTF8")
             .trailing(explanation);
+        self.label_at_once(payload, reading);
+    }
+
+    /// Labels what is answered to a line that cannot be read, if its tags can.
+    fn label_at_once(&self, payload: &[u8], reading: &mut Reading) {
         if self.client.labels()
             && let Some(mut label) = tags_of(payload).and_then(Tags::label).and_then(Label::new)
         {
-            label.mark(server, out, 0, true);
+            label.mark(&self.config.server, reading.answer(), 0, true);
         }
     }
 
@@ -129,6 +134,7 @@ impl Irc {
             Err(error) => {
                 self.client.begin("*");
                 self.malformed(error, reading);
+                self.label_at_once(line.as_bytes(), reading);
                 return None;
             }
         };

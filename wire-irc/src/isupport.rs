@@ -3,8 +3,8 @@
 use crate::{
     config::Config,
     limits::{
-        Bounds, MAX_CHANNEL, MAX_HOST, MAX_KEY, MAX_LOGIN, MAX_MODES, MAX_MONITORED, MAX_NICK,
-        MAX_TARGETS, TextLimits,
+        Bounds, MAX_CHANNEL, MAX_CONDITIONS, MAX_HOST, MAX_KEY, MAX_LOGIN, MAX_MODES,
+        MAX_MONITORED, MAX_NICK, MAX_TARGETS, TextLimits,
     },
     message::MAX_LINE,
     modes,
@@ -36,6 +36,7 @@ pub(crate) fn write(config: &Config, bounds: Bounds, nick: &str, out: &mut Vec<u
     let rooms = bounds.rooms.to_string();
     let bans = bounds.bans.to_string();
     let targets = MAX_TARGETS.to_string();
+    let conditions = MAX_CONDITIONS.to_string();
     list.token(&["BOT=B"]);
     list.token(&["CASEMAPPING=ascii"]);
     list.token(&["CHANLIMIT=#:", &rooms]);
@@ -52,7 +53,9 @@ pub(crate) fn write(config: &Config, bounds: Bounds, nick: &str, out: &mut Vec<u
     list.token(&["SAFELIST"]);
     list.token(&["STATUSMSG=", modes::PREFIXES]);
     list.token(&[
-        "TARGMAX=JOIN:,KICK:,NAMES:,NOTICE:",
+        "TARGMAX=JOIN:,KICK:,LIST:",
+        &conditions,
+        ",NAMES:,NOTICE:",
         &targets,
         ",PART:,PRIVMSG:",
         &targets,

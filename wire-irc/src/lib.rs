@@ -58,4 +58,4 @@ mod write;
 
 pub use config::{IrcBuilder, IrcError, MAX_MOTD_LINES, MAX_NETWORK_NAME, MAX_SERVER_NAME};
 pub use irc::{Irc, MAX_FRAME};
-pub use limits::{MAX_KEY, MAX_LOGIN, MAX_MONITORED, MAX_REAL_NAME, MAX_TARGETS};
+pub use limits::{MAX_CONDITIONS, MAX_KEY, MAX_LOGIN, MAX_MONITORED, MAX_REAL_NAME, MAX_TARGETS};

@@ -7,6 +7,9 @@ use crate::{config::Config, message::MAX_TEXT};
 /// The most channels and users that one `PRIVMSG`, `NOTICE` or `TAGMSG` goes to.
 pub const MAX_TARGETS: usize = 4;
 
+/// The most channels, masks and other conditions of one `LIST`.
+pub const MAX_CONDITIONS: usize = 16;
+
 /// The most bytes of a login, its `~` included.
 pub const MAX_LOGIN: usize = 10;
 

@@ -47,12 +47,12 @@ impl Sasl {
             Self::Begun(response) => response,
             _ => Vec::new(),
         };
+        // That is how nothing is written.
+        let chunk = if chunk == "+" { "" } else { chunk };
         if chunk.len() > CHUNK || response.len() + chunk.len() > MAX_RESPONSE {
             return Err(Refusal::TooLong);
         }
-        if chunk != "+" {
-            response.extend_from_slice(chunk.as_bytes());
-        }
+        response.extend_from_slice(chunk.as_bytes());
         if chunk.len() == CHUNK {
             *self = Self::Begun(response);
             return Ok(None);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_long_response_comes_in_chunks() {
-        for length in [293, 294, 295, 500] {
+        for length in [293, 294, 295, 500, 895] {
             let text = encoded(&format!("\0ada\0{}", "x".repeat(length)));
             let mut sasl = Sasl::default();
             let mut chunks: Vec<&str> = text

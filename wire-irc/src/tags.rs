@@ -66,6 +66,11 @@ impl<'a> Tags<'a> {
         (!label.is_empty()).then_some(label)
     }
 
+    /// The tag with the label, as it was sent.
+    pub(crate) fn label_tag(self) -> Option<&'a str> {
+        self.0.rsplit(';').find(|tag| tag.starts_with("label="))
+    }
+
     /// The tags that are meant for other clients, the last of each key, in no particular order.
     ///
     /// All others must not be relayed: a client that gets them may believe that they are the server's.

@@ -86,8 +86,9 @@ impl Limits {
         self.max_devices
     }
 
-    /// The most names that one room bans, and the most that it invites; 256 unless set, from 1 to 65,536.
-    /// One more is refused with `full`.
+    /// The most masks on a list of one room, such as its bans, and the most users that it has invited and who have not
+    /// come; 256 unless set, from 1 to 65,536. One mask more is refused with `full`; for one invitation more the oldest
+    /// is forgotten.
     pub fn max_bans(&self) -> usize {
         self.max_bans
     }

@@ -167,6 +167,7 @@ impl LocalUser {
     /// [`HubError::NoSuchUser`], [`HubError::TextTooLong`] and [`HubError::Busy`].
     pub fn send(&mut self, to: &str, text: &str) -> Result<(), HubError> {
         let style = Style::default();
+        self.spoke();
         self.act(|seat, effects| seat.send(to, &one_line(text), style, false, effects))
             .map(drop)
     }
@@ -201,6 +202,7 @@ impl LocalUser {
     /// [`HubError::NoSuchRoom`], [`HubError::NotAMember`], [`HubError::TextTooLong`] and [`HubError::Busy`].
     pub fn say(&mut self, room: &str, text: &str) -> Result<(), HubError> {
         let style = Style::default();
+        self.spoke();
         self.act(|seat, effects| seat.say(room, &one_line(text), Role::Member, style, effects))
     }
 
@@ -253,12 +255,12 @@ impl LocalUser {
         self.act(|seat, effects| seat.set_role(room, name, RoleChange::To(role), effects))
     }
 
-    /// Invites somebody to a room.
+    /// Invites somebody to a room. Of more than [`Limits::max_bans`](crate::Limits::max_bans) who have not come, the one
+    /// who was invited first is forgotten.
     ///
     /// # Errors
     ///
-    /// [`HubError::NotAMember`], [`HubError::NeedsRole`], [`HubError::NoSuchUser`] and
-    /// [`HubError::TooManyNames`].
+    /// [`HubError::NotAMember`], [`HubError::NeedsRole`] and [`HubError::NoSuchUser`].
     pub fn invite(&mut self, room: &str, name: &str) -> Result<(), HubError> {
         self.act(|seat, effects| seat.invite(room, name, effects))
             .map(drop)
@@ -372,6 +374,10 @@ impl LocalUser {
         self.hold.is_some()
     }
 
+    fn spoke(&self) {
+        self.seat.spoke(self.hub.inner.now());
+    }
+
     fn act<T>(
         &mut self,
         act: impl Fn(&mut Seat, &mut Effects) -> Result<T, Stop>,
@@ -380,7 +386,7 @@ impl LocalUser {
             return Err(HubError::Closed);
         }
         let now = self.hub.inner.now();
-        self.seat.touch(now);
+        self.seat.refresh();
         let mut effects = Effects::of(
             self.seat.mailbox(),
             Stamp::new(self.hub.inner.system_time()),

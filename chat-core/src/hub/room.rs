@@ -1,7 +1,7 @@
 //! One room: who is in it, what they may do, and what they are told.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, PoisonError},
     time::SystemTime,
 };
@@ -49,7 +49,7 @@ pub(crate) struct RoomState {
     topic: Topic,
     settings: RoomSettings,
     masks: Masks,
-    invited: HashSet<UserName>,
+    invited: VecDeque<UserName>,
     owners: usize,
     /// It stays when it is empty, and nobody owns it for having come first.
     permanent: bool,
@@ -177,7 +177,7 @@ impl Room {
                 },
                 settings: RoomSettings::default(),
                 masks: Masks::default(),
-                invited: HashSet::new(),
+                invited: VecDeque::new(),
                 owners: 0,
                 permanent: false,
                 place: Some(place),
@@ -348,7 +348,7 @@ impl RoomState {
         let is_about_invitations = matches!(setting, RoomSetting::InviteOnly(_));
         let is_news = self.settings.set(setting);
         if is_news && is_about_invitations {
-            self.invited = HashSet::new();
+            self.invited = VecDeque::new();
         }
         is_news
     }
@@ -378,12 +378,6 @@ impl RoomState {
         entry: MaskEntry,
         max: usize,
     ) -> Result<bool, HubError> {
-        if list == MaskList::Bans
-            && let Some(name) = entry.mask.only_name()
-            && let Ok(name) = name.parse()
-        {
-            self.invited.remove(&name);
-        }
         let masks = self.masks.of_mut(list);
         if masks.iter().any(|there| there.mask == entry.mask) {
             return Ok(false);
@@ -391,7 +385,14 @@ impl RoomState {
         if masks.len() >= max {
             return Err(HubError::TooManyNames(max));
         }
+        let name = entry.mask.only_name().and_then(|name| name.parse().ok());
         masks.push(entry);
+        // Who is not wanted any more needs another invitation when that is over.
+        if list == MaskList::Bans
+            && let Some(name) = name
+        {
+            self.is_no_longer_invited(&name);
+        }
         Ok(true)
     }
 
@@ -406,8 +407,17 @@ impl RoomState {
         self.masks.of(list)
     }
 
-    pub(crate) fn invite(&mut self, name: UserName, max: usize) -> Result<(), HubError> {
-        insert(&mut self.invited, name, max)
+    /// Lets `name` in once. Of more than `max` who have not come, the one who was invited first is forgotten.
+    pub(crate) fn invite(&mut self, name: UserName, max: usize) {
+        self.is_no_longer_invited(&name);
+        if self.invited.len() >= max {
+            self.invited.pop_front();
+        }
+        self.invited.push_back(name);
+    }
+
+    fn is_no_longer_invited(&mut self, name: &UserName) {
+        self.invited.retain(|invited| invited != name);
     }
 
     /// The members from `from` on, at most `most` of them, and where to go on, if there are more.
@@ -544,7 +554,7 @@ impl RoomState {
         if self.members.len() >= max_members {
             return Err(HubError::RoomFull(max_members));
         }
-        self.invited.remove(person.name());
+        self.is_no_longer_invited(person.name());
         Ok(())
     }
 
@@ -809,14 +819,6 @@ impl RoomState {
             self.behind.retain(|mailbox| mailbox.is_behind());
         }
     }
-}
-
-fn insert(names: &mut HashSet<UserName>, name: UserName, max: usize) -> Result<(), HubError> {
-    if !names.contains(&name) && names.len() >= max {
-        return Err(HubError::TooManyNames(max));
-    }
-    names.insert(name);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -231,11 +231,12 @@ impl RoomHandle {
         self.set(RoomSetting::InviteOnly(on))
     }
 
-    /// Lets `name` join once, although one must have been invited, and tells them.
+    /// Lets `name` join once, although one must have been invited, and tells them. Of more than
+    /// [`Limits::max_bans`](crate::Limits::max_bans) who have not come, the one who was invited first is forgotten.
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchUser`] and [`HubError::TooManyNames`].
+    /// [`HubError::NoSuchUser`].
     pub fn invite(&self, name: &str) -> Result<(), HubError> {
         self.act(|hub, room, effects| hub.invite(None, room, name, effects).map(drop))
     }

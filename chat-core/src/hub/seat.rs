@@ -236,11 +236,10 @@ impl Seat {
         Some(&registered.person)
     }
 
-    /// Says that this connection asks for something.
-    pub(crate) fn touch(&mut self, now: Instant) {
-        if let Some(registered) = &mut self.registered {
-            registered.user.touch(now);
-            registered.refresh(&self.mailbox);
+    /// Says that the user says something.
+    pub(crate) fn spoke(&self, now: Instant) {
+        if let Some(registered) = &self.registered {
+            registered.user.spoke(now);
         }
     }
 
@@ -325,7 +324,8 @@ impl Seat {
             .ok_or(HubError::NotRegistered)
     }
 
-    fn refresh(&mut self) {
+    /// Looks whether the user has changed.
+    pub(crate) fn refresh(&mut self) {
         if let Some(registered) = &mut self.registered {
             registered.refresh(&self.mailbox);
         }

@@ -34,8 +34,8 @@ use crate::{
 pub(crate) struct User {
     reader: Reader,
     since: Instant,
-    /// When they last asked for something, in milliseconds after `since`.
-    active: AtomicU64,
+    /// When they last said something, in milliseconds after `since`.
+    spoken: AtomicU64,
     /// Changes whenever `state` does, for whoever has a copy of it.
     version: AtomicU64,
     state: Mutex<UserState>,
@@ -95,7 +95,7 @@ impl User {
         Self {
             reader: mailbox.reader(),
             since: now,
-            active: AtomicU64::new(0),
+            spoken: AtomicU64::new(0),
             version: AtomicU64::new(0),
             state: Mutex::new(UserState {
                 person,
@@ -131,18 +131,18 @@ impl User {
         self.version.fetch_add(1, Ordering::Release);
     }
 
-    /// Says that they ask for something.
-    pub(crate) fn touch(&self, now: Instant) {
+    /// Says that they say something.
+    pub(crate) fn spoke(&self, now: Instant) {
         let after = now.saturating_duration_since(self.since).as_millis();
         let after = u64::try_from(after).unwrap_or(u64::MAX);
-        self.active.store(after, Ordering::Relaxed);
+        self.spoken.store(after, Ordering::Relaxed);
     }
 
-    /// For how long they have been here, and for how long they have asked for nothing.
+    /// For how long they have been here, and for how long they have said nothing.
     pub(crate) fn times(&self, now: Instant) -> (Duration, Duration) {
         let connected = now.saturating_duration_since(self.since);
-        let active = Duration::from_millis(self.active.load(Ordering::Relaxed));
-        (connected, connected.saturating_sub(active))
+        let spoken = Duration::from_millis(self.spoken.load(Ordering::Relaxed));
+        (connected, connected.saturating_sub(spoken))
     }
 }
 

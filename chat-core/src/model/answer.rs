@@ -159,7 +159,7 @@ pub struct Whois {
     pub name: Person,
     /// For how long they have been here.
     pub connected: Duration,
-    /// For how long they have not asked for anything.
+    /// For how long they have said nothing, in a room or to anybody.
     pub idle: Duration,
     /// Since when they have been here.
     pub since: SystemTime,

@@ -87,7 +87,10 @@ pub(super) const HIGH_WATER: usize = 64 * 1024;
 const PAGE: usize = 128;
 
 /// How many pages of a list are gone through at once, before others have their turn.
-const PAGES: usize = 8;
+const PAGES: usize = 2;
+
+/// How many masks of a list are told for one request. For more, more is charged for.
+const MASKS: usize = 16;
 
 /// How many bytes of frames that ask for nothing count as one request.
 const UNCHARGED: usize = 16 * 1024;
@@ -290,9 +293,7 @@ impl<W: Wire> Conversation<W> {
             self.outbox.answer(&mut self.wire, &part);
             if !is_last {
                 self.listing = Some(listing);
-                if let Some(throttle) = &mut self.throttle {
-                    throttle.owe_request(&self.seat.hub().rates);
-                }
+                self.owe_requests(1);
             }
         }
         if self.listing.is_some() {
@@ -302,6 +303,15 @@ impl<W: Wire> Conversation<W> {
             self.say_farewell(&mut Vec::new());
         } else if std::mem::take(&mut self.owes_probe) {
             self.outbox.probe(&mut self.wire);
+        }
+    }
+
+    /// Charges for an answer that is as much work as so many requests more.
+    fn owe_requests(&mut self, count: usize) {
+        if let Some(throttle) = &mut self.throttle {
+            for _ in 0..count {
+                throttle.owe_request(&self.seat.hub().rates);
+            }
         }
     }
 

@@ -471,7 +471,7 @@ where
         let time = self.talk.hub().system_time();
         effects.at = Stamp::new(time);
         reading.set_now(time);
-        self.talk.seat.touch(now);
+        self.talk.seat.refresh();
         self.handle_frames(input, now, reading, items, effects);
         self.talk.publish(now, items, effects);
     }

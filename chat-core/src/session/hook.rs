@@ -119,6 +119,8 @@ pub(super) enum Granted {
         name: String,
         reason: String,
     },
+    /// The connection is closed, for what is said here.
+    Reject(Denied),
     /// There was nothing to grant.
     Noted,
 }
@@ -142,7 +144,7 @@ impl Granted {
             Self::Topic { room, .. } => (Verb::Topic, Some(&**room), None),
             Self::Away { .. } => (Verb::Away, None, None),
             Self::Kick { room, name, .. } => (Verb::Kick, Some(&**room), Some(&**name)),
-            Self::Admit(_) | Self::Noted => (Verb::Unknown, None, None),
+            Self::Admit(_) | Self::Reject(_) | Self::Noted => (Verb::Unknown, None, None),
         };
         Asked { verb, room, name }
     }
@@ -291,8 +293,11 @@ impl Asking {
                 && !entrance.real_name.is_empty()
             {
                 let text = entrance.real_name.to_string();
-                let verdict = policy.text(&name, Verb::Describe, &text).await?;
-                entrance.real_name = passed(verdict, text).into();
+                // They would be asked for another name if that were refused, and it is not the name that is wrong.
+                match policy.text(&name, Verb::Describe, &text).await {
+                    Ok(verdict) => entrance.real_name = passed(verdict, text).into(),
+                    Err(denied) => return Ok(Granted::Reject(denied)),
+                }
             }
             Ok(Granted::Enter(name, entrance))
         }))

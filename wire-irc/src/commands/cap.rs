@@ -52,6 +52,7 @@ fn offer(turn: &mut Turn<'_, '_>, with_values: bool) {
         // Implied, and cannot be given back.
         let caps = turn.client.caps().with(Caps::CAP_NOTIFY);
         turn.client.set_caps(caps);
+        turn.client.has_cap_values = true;
     }
     let with_mechanism = format!("sasl={PLAIN}");
     let names: Vec<_> = Caps::offered(turn.config.sasl)
@@ -76,7 +77,7 @@ fn request(turn: &mut Turn<'_, '_>, wanted: &str) {
         };
         match Caps::named(name).filter(|cap| offered.has(*cap)) {
             Some(cap) if is_wanted => caps = caps.with(cap),
-            Some(Caps::CAP_NOTIFY) => is_good = false,
+            Some(Caps::CAP_NOTIFY) if turn.client.has_cap_values => is_good = false,
             Some(cap) => caps = caps.without(cap),
             None => is_good = false,
         }

@@ -7,7 +7,8 @@ use chinwag_core::{Command, Event, RoomName};
 use crate::{
     client::Ask,
     events::{self, Manner},
-    numeric::{RPL_ENDOFINVITELIST, RPL_ENDOFNAMES},
+    limits::MAX_CONDITIONS,
+    numeric::{ERR_TOOMANYTARGETS, RPL_ENDOFINVITELIST, RPL_ENDOFNAMES},
     queries::Filter,
     turn::{Turn, nth},
 };
@@ -180,7 +181,15 @@ pub(crate) fn invite<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `LIST`.
 pub(crate) fn list<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let filter = Filter::new(turn.param(0).unwrap_or_default(), turn.reading.now());
+    let conditions = turn.param(0).unwrap_or_default();
+    // Each channel is compared with each.
+    if nth(conditions, MAX_CONDITIONS).is_some() {
+        turn.numeric(ERR_TOOMANYTARGETS)
+            .echo(conditions)
+            .trailing("Too many channels and conditions");
+        return None;
+    }
+    let filter = Filter::new(conditions, turn.reading.now());
     turn.ask(Ask::List(Box::new(filter)));
     Some(Command::ListRooms)
 }

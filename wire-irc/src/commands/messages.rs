@@ -83,9 +83,6 @@ pub(crate) fn tagmsg<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     let Some(targets) = turn.list(0) else {
         return complain(turn, ERR_NORECIPIENT, "No recipient given");
     };
-    if !turn.message.tags.has_client_only() {
-        return None;
-    }
     let (index, target) = next_target(turn, targets)?;
     if split_least(target).0 > Role::Member {
         turn.numeric(ERR_CANNOTSENDTOCHAN)
@@ -93,7 +90,7 @@ pub(crate) fn tagmsg<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
             .trailing("Cannot send that to a part of a channel");
         return None;
     }
-    let extra = extra(turn)?;
+    let extra = extra(turn).unwrap_or_default();
     let is_echoed = turn.client.has(Caps::ECHO_MESSAGE);
     let is_room = target.starts_with('#');
     if let Some(label) = &mut turn.client.label {
@@ -141,9 +138,12 @@ fn next_target<'a>(turn: &mut Turn<'_, 'a>, targets: &'a str) -> Option<(usize, 
 fn extra<'a>(turn: &Turn<'_, 'a>) -> Option<&'a str> {
     let client = &turn.client;
     let tags = turn.message.tags;
-    let is_relayed = client.has(Caps::MESSAGE_TAGS) && tags.has_client_only();
     let is_labelled = client.label.is_some() && client.has(Caps::ECHO_MESSAGE);
-    (is_relayed || is_labelled).then(|| tags.as_str())
+    match client.has(Caps::MESSAGE_TAGS) && tags.has_client_only() {
+        true => Some(tags.as_str()),
+        false if is_labelled => tags.label_tag(),
+        false => None,
+    }
 }
 
 /// Which members a target is meant for, and of which channel: of several prefixes, the lowest counts. What is no channel

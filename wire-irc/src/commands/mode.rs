@@ -11,8 +11,7 @@ use crate::{
     limits::MAX_KEY,
     modes,
     numeric::{
-        ERR_INVALIDKEY, ERR_INVALIDMODEPARAM, ERR_UMODEUNKNOWNFLAG, ERR_UNKNOWNMODE,
-        ERR_USERSDONTMATCH, RPL_UMODEIS,
+        ERR_INVALIDKEY, ERR_INVALIDMODEPARAM, ERR_UMODEUNKNOWNFLAG, ERR_UNKNOWNMODE, RPL_UMODEIS,
     },
     turn::Turn,
     write::Line,
@@ -28,9 +27,8 @@ pub(crate) fn mode<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         };
     }
     if turn.client.me.as_ref().is_none_or(|me| *me != target) {
-        turn.numeric(ERR_USERSDONTMATCH)
-            .trailing("Can't view or change the mode of other users");
-        return None;
+        turn.ask(Ask::OthersMode(target.into()));
+        return Some(Command::Find { name: target });
     }
     match turn.param(1) {
         Some(letters) => own_mode(turn, letters),

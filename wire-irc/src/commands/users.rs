@@ -84,8 +84,11 @@ pub(crate) fn userhost<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
         return Some(Command::Find { name });
     }
     if let Some(gathered) = gathered(turn) {
-        let here: Vec<_> = gathered.here.iter().map(userhost_of).collect();
-        turn.numeric(RPL_USERHOST).trailing(&here.join(" "));
+        let mut list = turn.numeric(RPL_USERHOST).list(' ');
+        for person in &gathered.here {
+            list.token(&[&userhost_of(person)]);
+        }
+        list.end();
     }
     None
 }

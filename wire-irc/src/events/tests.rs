@@ -4,7 +4,10 @@ use chinwag_core::{MaskList, RoomName, RoomSetting, UserName};
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{MAX_TEXT, Message, privmsg};
+use crate::{
+    caps::Caps,
+    message::{MAX_TEXT, Message, privmsg},
+};
 
 const SERVER: &str = "irc.example.org";
 
@@ -272,5 +275,49 @@ proptest! {
             pieces.push_str(piece);
         }
         prop_assert_eq!(pieces, text);
+    }
+}
+
+/// Clients keep by them who is there and what they are.
+#[test]
+fn the_longest_names_are_whole() {
+    let nick = "𝔞".repeat(UserName::MAX_CHARS);
+    let channel = format!("#{}", "𝔟".repeat(RoomName::MAX_CHARS));
+    let (room, name) = (room(&channel), person(&nick));
+    let by = Some(person(&"𝔠".repeat(UserName::MAX_CHARS)));
+    let events = [
+        Event::Joined {
+            room: room.clone(),
+            name: name.clone(),
+        },
+        Event::Kicked {
+            room: room.clone(),
+            name: name.clone(),
+            by: by.clone(),
+            banned: true,
+            reason: Some("so".into()),
+        },
+        Event::Invited {
+            room: room.clone(),
+            name: name.clone(),
+            by: by.clone(),
+        },
+        Event::Role {
+            room,
+            name,
+            role: Role::Owner,
+            was: Role::Voiced,
+            by,
+        },
+    ];
+    for event in events {
+        for shape in [Shape::default(), Shape::of(Caps::EXTENDED_JOIN)] {
+            for line in lines_in(shape, &event) {
+                assert!(line.len() <= MAX_TEXT, "{line}");
+                assert!(line.contains(&channel), "{line}");
+                assert!(line.contains(&nick), "{line}");
+                assert!(!line.ends_with('𝔞') || line.ends_with(&nick), "{line}");
+            }
+        }
     }
 }

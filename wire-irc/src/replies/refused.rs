@@ -97,12 +97,14 @@ impl Reply<'_> {
     }
 
     fn message_refused(&mut self, room: Option<&str>, name: Option<&str>, rule: &HubError) {
+        if matches!(rule, HubError::TextTooLong(_)) {
+            return self.too_long();
+        }
         let Some(room) = room else {
             return self.no_such_nick(name);
         };
         match rule {
             HubError::NoSuchRoom | HubError::BadName(_) => self.no_such_channel(Some(room)),
-            HubError::TextTooLong(_) => self.too_long(),
             rule => self
                 .numeric(ERR_CANNOTSENDTOCHAN)
                 .echo(room)
@@ -110,7 +112,7 @@ impl Reply<'_> {
         }
     }
 
-    fn no_such_nick(&mut self, name: Option<&str>) {
+    pub(super) fn no_such_nick(&mut self, name: Option<&str>) {
         self.numeric(ERR_NOSUCHNICK)
             .echo(name.unwrap_or("*"))
             .trailing("No such nick/channel");
@@ -278,10 +280,10 @@ impl Reply<'_> {
 
     /// The message came too fast, and nothing becomes of the rest of it.
     fn too_fast(&mut self, verb: Verb, explanation: &str) {
-        self.client.drop_message();
-        if verb == Verb::Unknown {
+        match verb {
             // It was refused unread, and is not the message that came before.
-            self.client.command = "*";
+            Verb::Unknown => self.client.begin("*"),
+            _ => self.client.drop_message(),
         }
         match self.client.command {
             "NOTICE" | "TAGMSG" => {}

@@ -55,7 +55,9 @@ impl Reply<'_> {
         let mut list = line.list(' ');
         for (person, role) in members {
             let author = Author::of(person);
-            list.token(&name_parts(&author, *role, is_whole));
+            // Where the names are so long that there is no room for all of it, who it is matters most.
+            let _ = list.token(&name_parts(&author, *role, is_whole))
+                || list.token(&name_parts(&author, *role, false));
         }
         list.end_unless_empty();
         if last {

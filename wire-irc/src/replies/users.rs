@@ -10,9 +10,9 @@ use crate::{
     client::Ask,
     modes,
     numeric::{
-        ERR_WASNOSUCHNICK, RPL_AWAY, RPL_ENDOFMONLIST, RPL_ENDOFWHOIS, RPL_ENDOFWHOWAS,
-        RPL_GLOBALUSERS, RPL_LOCALUSERS, RPL_LUSERCHANNELS, RPL_LUSERCLIENT, RPL_LUSERME,
-        RPL_LUSEROP, RPL_LUSERUNKNOWN, RPL_MONLIST, RPL_MONOFFLINE, RPL_MONONLINE,
+        ERR_USERSDONTMATCH, ERR_WASNOSUCHNICK, RPL_AWAY, RPL_ENDOFMONLIST, RPL_ENDOFWHOIS,
+        RPL_ENDOFWHOWAS, RPL_GLOBALUSERS, RPL_LOCALUSERS, RPL_LUSERCHANNELS, RPL_LUSERCLIENT,
+        RPL_LUSERME, RPL_LUSEROP, RPL_LUSERUNKNOWN, RPL_MONLIST, RPL_MONOFFLINE, RPL_MONONLINE,
         RPL_WHOISACCOUNT, RPL_WHOISACTUALLY, RPL_WHOISBOT, RPL_WHOISCHANNELS, RPL_WHOISHOST,
         RPL_WHOISIDLE, RPL_WHOISOPERATOR, RPL_WHOISSERVER, RPL_WHOISUSER, RPL_WHOWASUSER,
     },
@@ -118,6 +118,13 @@ impl Reply<'_> {
         match &mut self.client.ask {
             Ask::Gather(gathered) => gathered.here.extend(person.cloned()),
             Ask::Who(_) => self.who_found(person),
+            Ask::OthersMode(name) if person.is_none() => {
+                let name = std::mem::take(name);
+                self.no_such_nick(Some(&name));
+            }
+            Ask::OthersMode(_) => self
+                .numeric(ERR_USERSDONTMATCH)
+                .trailing("Can't view or change the mode of other users"),
             _ => {}
         }
     }

@@ -316,7 +316,7 @@ impl Inner {
             if state.joined(room).is_some() {
                 return Ok(None);
             }
-            locked.invite(state.person.name().clone(), self.limits.max_bans())?;
+            locked.invite(state.person.name().clone(), self.limits.max_bans());
             let event = Event::Invitation {
                 room: room.name().clone(),
                 name: state.person.clone(),

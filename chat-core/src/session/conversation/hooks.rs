@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     hub::{Effects, Item, Stop},
-    model::{ErrorCode, Style, Verb},
+    model::{ErrorCode, Event, Style, Verb},
     plug::Denied,
     session::hook::{Asker, Asking, ForText, Granted, Outcome, Waits},
     trace::log,
@@ -128,6 +128,10 @@ impl<W: Wire> Conversation<W> {
                 }
             }
         };
+        if let Granted::Reject(denied) = &granted {
+            let notice = Event::error(denied.code(), denied.reason());
+            return self.end(End::Kicked(Some(notice)), now);
+        }
         let asked = granted.asked();
         let done = match &granted {
             Granted::Admit(admission) => {
@@ -186,7 +190,7 @@ impl<W: Wire> Conversation<W> {
             Granted::Kick { room, name, reason } => {
                 acked(self.seat.kick(room, name, Some(reason), effects))
             }
-            Granted::Noted => Ok(Done::Silently),
+            Granted::Reject(_) | Granted::Noted => Ok(Done::Silently),
         };
         if self.finish(asked, done, now, items, effects) == Flow::PutBack {
             self.pending = Some(Box::new(Pending::Granted(granted)));

@@ -52,7 +52,7 @@ impl<W: Wire> Conversation<W> {
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         self.drain(usize::MAX, items);
-        let address = self.peer.tcp().map(|addr| addr.ip());
+        let address = self.peer.tcp().map(|addr| addr.ip().to_canonical());
         let account = self.seat.account().cloned();
         let mut profile = entrance.map(|entrance| Profile {
             login: entrance.login.clone(),

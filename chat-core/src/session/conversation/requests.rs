@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Conversation, End, Flow, error, log_limited};
+use super::{Conversation, End, Flow, MASKS, error, log_limited};
 use crate::{
     error::HubError,
     hub::{Effects, Gathered, Item, Listing, Stop},
@@ -286,7 +286,12 @@ impl<W: Wire> Conversation<W> {
                 let verb = asked.verb;
                 self.reply(&Answer::Granted { verb, event }, now, items);
             }
-            Ok(Done::Answer(answer)) => self.reply(&answer, now, items),
+            Ok(Done::Answer(answer)) => {
+                if let Answer::Masks { masks, .. } = &answer {
+                    self.owe_requests(masks.len() / MASKS);
+                }
+                self.reply(&answer, now, items);
+            }
             Ok(Done::List(listing)) => {
                 self.drain(usize::MAX, items);
                 self.listing = Some(Box::new(listing));
@@ -310,6 +315,7 @@ impl<W: Wire> Conversation<W> {
         now: Instant,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
+        self.seat.spoke(now);
         if self.hub().policy.is_some() {
             let from = self.seat.name().ok_or(HubError::NotRegistered)?;
             if let Ok(to) = to.parse::<UserName>()
@@ -350,6 +356,7 @@ impl<W: Wire> Conversation<W> {
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         let Words { text, least, style } = words;
+        self.seat.spoke(now);
         if self.hub().policy.is_some() {
             let name = match self.seat.room_name(room) {
                 Ok(name) => name.clone(),
