@@ -109,9 +109,9 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Reads what is asked for, as ELIST has it.
-    pub(crate) fn new(text: &str, now: SystemTime) -> Self {
+    pub(crate) fn new(wanted: &[&str], now: SystemTime) -> Self {
         let mut filter = Self::default();
-        for condition in text.split(',').filter(|condition| !condition.is_empty()) {
+        for condition in wanted.iter().filter(|condition| !condition.is_empty()) {
             filter.add(condition, now);
         }
         filter
@@ -158,6 +158,12 @@ impl Filter {
             && since(self.topic_since, topic_set)
             && before(self.topic_before, topic_set)
     }
+}
+
+/// Whether that is a condition, and neither a channel nor a server.
+pub(crate) fn is_condition(text: &str) -> bool {
+    let text = text.trim_start_matches(['C', 'c', 'T', 't']);
+    text.starts_with(['<', '>', '!'])
 }
 
 /// One user in the answer to `WHO`.

@@ -261,7 +261,7 @@ fn who_watches_a_name_knows_in_the_end_whether_it_is_here() {
             let _ = other.kick("bob", "no");
             other.connect("bob").ok()
         });
-        let watched = watcher.watch("bob", true);
+        let watched = watcher.watch("bob", true, false);
         let Ok(Answer::Watched { person, .. }) = watched else {
             panic!("{watched:?}");
         };

@@ -9,7 +9,7 @@ use crate::{
     events::{self, Manner},
     limits::MAX_CONDITIONS,
     numeric::{ERR_TOOMANYTARGETS, RPL_ENDOFINVITELIST, RPL_ENDOFNAMES},
-    queries::Filter,
+    queries::{self, Filter},
     turn::{Turn, nth},
 };
 
@@ -181,15 +181,19 @@ pub(crate) fn invite<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `LIST`.
 pub(crate) fn list<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let conditions = turn.param(0).unwrap_or_default();
+    let channels = turn.param(0).unwrap_or_default();
+    // What is no condition there is the server that is asked.
+    let conditions = turn.param(1).unwrap_or_default().split(',');
+    let conditions = conditions.filter(|condition| queries::is_condition(condition));
+    let wanted: Vec<_> = channels.split(',').chain(conditions).collect();
     // Each channel is compared with each.
-    if nth(conditions, MAX_CONDITIONS).is_some() {
+    if wanted.len() > MAX_CONDITIONS {
         turn.numeric(ERR_TOOMANYTARGETS)
-            .echo(conditions)
+            .echo(channels)
             .trailing("Too many channels and conditions");
         return None;
     }
-    let filter = Filter::new(conditions, turn.reading.now());
+    let filter = Filter::new(&wanted, turn.reading.now());
     turn.ask(Ask::List(Box::new(filter)));
     Some(Command::ListRooms)
 }

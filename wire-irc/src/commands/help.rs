@@ -7,7 +7,7 @@ use crate::{
     turn::Turn,
 };
 
-/// What is said of each topic, line by line.
+/// What is said of each topic, line by line. A topic has the commands as further names that it is about.
 const TOPICS: &[(&str, &[&str])] = &[
     (
         "INDEX",
@@ -17,7 +17,7 @@ const TOPICS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "CHANNELS",
+        "CHANNELS JOIN PART TOPIC NAMES LIST INVITE KICK",
         &[
             "LIST shows the channels that there are.",
             "JOIN #channel [key] brings you in. Who makes a channel by joining it is its operator.",
@@ -28,7 +28,7 @@ const TOPICS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "MESSAGES",
+        "MESSAGES PRIVMSG NOTICE",
         &[
             "PRIVMSG target[,target] :text sends a message to a channel or somebody.",
             "NOTICE does the same, and no program answers it.",
@@ -36,7 +36,7 @@ const TOPICS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "MODES",
+        "MODES MODE",
         &[
             "MODE #channel shows how a channel is, MODE #channel changes [params] changes it:",
             "i  who wants in must be invited     k  or know this key",
@@ -51,14 +51,14 @@ const TOPICS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "NICK",
+        "NICK SETNAME",
         &[
             "NICK name changes what you are called: up to 32 letters, digits and some marks.",
             "SETNAME :text changes what you are called in full.",
         ],
     ),
     (
-        "WHO",
+        "WHO WHOIS WHOWAS ISON",
         &[
             "WHO #channel, WHO nick or WHO mask shows who is there, WHOIS nick more of one.",
             "WHOWAS nick shows who was called so, ISON nick... who is here.",
@@ -82,9 +82,11 @@ pub(crate) fn help<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     let subject = turn.param(0).unwrap_or("*");
     let topic = match subject {
         "*" => TOPICS.first(),
-        _ => TOPICS
-            .iter()
-            .find(|(topic, _)| topic.eq_ignore_ascii_case(subject)),
+        _ => TOPICS.iter().find(|(names, _)| {
+            names
+                .split(' ')
+                .any(|name| name.eq_ignore_ascii_case(subject))
+        }),
     };
     let Some((_, lines)) = topic else {
         turn.numeric(ERR_HELPNOTFOUND)

@@ -30,6 +30,12 @@ pub(crate) fn nick<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
             .trailing("No nickname given");
         return None;
     };
+    if name.eq_ignore_ascii_case(&turn.config.server) {
+        turn.numeric(ERR_ERRONEUSNICKNAME)
+            .echo(name)
+            .trailing("Erroneous nickname: that is what the server is called");
+        return None;
+    }
     if turn.client.is_registered() {
         turn.ask(Ask::Nick(name.into()));
         return Some(Command::Register { name, secret: None });

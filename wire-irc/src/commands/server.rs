@@ -114,7 +114,8 @@ pub(crate) fn time<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     turn.numeric(RPL_TIME)
         .param(server)
         .number(seconds(now))
-        .param("+0")
+        // How far the clock of this server is off that of the network: it is the network.
+        .param("0")
         .trailing_fmt(format_args!("{}", ForPeople(now)));
     None
 }
@@ -160,7 +161,10 @@ pub(crate) fn admin<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
 
 /// `STATS`: of all that there is in some servers, only since when this one is up.
 pub(crate) fn stats<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
-    let query = turn.param(0).unwrap_or("*");
+    let Some(query) = turn.param(0) else {
+        turn.missing();
+        return None;
+    };
     if !is_here(turn, 1) {
         return None;
     }

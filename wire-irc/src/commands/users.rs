@@ -1,6 +1,6 @@
 //! What is asked about users, and what they say of themselves.
 
-use chinwag_core::Command;
+use chinwag_core::{Command, wildcard_matches};
 
 use crate::{
     caps::Caps,
@@ -46,8 +46,9 @@ pub(crate) fn whois<'a>(turn: &mut Turn<'_, 'a>) -> Option<Command<'a>> {
     };
     let config = turn.config;
     if let Some(server) = server
-        && !server.eq_ignore_ascii_case(&config.server)
-        && !server.eq_ignore_ascii_case(names)
+        && !wildcard_matches(server, &config.server)
+        // Or anybody, on whose server somebody is looked for: there is one.
+        && server.contains('.')
     {
         turn.numeric(ERR_NOSUCHSERVER)
             .echo(server)

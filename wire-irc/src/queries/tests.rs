@@ -26,7 +26,8 @@ fn channels_are_filtered_by_all_that_is_said() {
         room("#go", 5, 95, Some(50)),
     ];
     let matching = |filter: &str| -> Vec<usize> {
-        let filter = Filter::new(filter, minutes(100));
+        let wanted: Vec<_> = filter.split(',').collect();
+        let filter = Filter::new(&wanted, minutes(100));
         (0..rooms.len())
             .filter(|&at| filter.matches(&rooms[at]))
             .collect()
