@@ -35,7 +35,10 @@ impl FromStr for Credential {
         let name = name.trim().parse().map_err(|error| format!("{error}"))?;
         let hash = hash.trim();
         if !hash.starts_with("$argon2id$") {
-            return Err(format!("after the name there is no argon2id hash; {form}"));
+            return Err(format!(
+                "after the name there is no argon2id hash; {form}, to be put in single \
+                 quotes in a shell, where else its $ are lost"
+            ));
         }
         let broken = || format!("the hash is broken; {form}");
         let hash = PasswordHash::new(hash).map_err(|_| broken())?;

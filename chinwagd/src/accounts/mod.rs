@@ -21,6 +21,9 @@ pub(crate) use self::{
 };
 use crate::config::Guests;
 
+/// What who does not know the password of a name is told.
+const WRONG_PASSWORD: &str = "wrong password";
+
 /// Lets those have a name who know its password, and those be operators who are on the list.
 pub(crate) struct Doorkeeper {
     /// Without a file, all names are for whoever comes first.
@@ -73,7 +76,7 @@ impl Doorkeeper {
             None | Some("") => Err(Denied::new("this name needs its password")),
             Some(secret) => match self.judges.verify(secret, hash).await? {
                 true => Ok(()),
-                false => Err(Denied::new("wrong password")),
+                false => Err(Denied::new(WRONG_PASSWORD)),
             },
         }
     }
@@ -106,7 +109,15 @@ impl Authenticator for Doorkeeper {
         if claim.current == Some(claim.name) {
             return Ok(());
         }
-        self.may_have(claim.name, claim.account, claim.secret).await
+        let allowed = self.may_have(claim.name, claim.account, claim.secret);
+        let allowed = allowed.await;
+        // At most as often as there is time to hash what they say, as everywhere here.
+        if let Err(why) = &allowed
+            && why.reason() == WRONG_PASSWORD
+        {
+            info!(peer = %claim.peer, name = %claim.name, "is refused a name: {why}");
+        }
+        allowed
     }
 
     async fn log_in(&self, claim: Claim<'_>) -> Result<(), Denied> {
@@ -115,8 +126,12 @@ impl Authenticator for Doorkeeper {
         };
         let accounts = accounts.latest().await;
         let refusal = "wrong account or password";
-        self.prove(&accounts, claim.name, claim.secret, refusal)
-            .await
+        let proved = self.prove(&accounts, claim.name, claim.secret, refusal);
+        let proved = proved.await;
+        if let Err(why) = &proved {
+            info!(peer = %claim.peer, account = %claim.name, "is not logged in: {why}");
+        }
+        proved
     }
 
     async fn elevate(&self, claim: Claim<'_>) -> Result<(), Denied> {
@@ -129,7 +144,6 @@ impl Authenticator for Doorkeeper {
         let name = claim.current.map(tracing::field::display);
         match &proved {
             Ok(()) => info!(peer = %claim.peer, name, oper = %claim.name, "is an operator"),
-            // At most as often as there is time to hash what they say.
             Err(why) => {
                 warn!(peer = %claim.peer, name, oper = %claim.name, "is no operator: {why}");
             }

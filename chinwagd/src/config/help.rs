@@ -26,12 +26,12 @@ puts it on a Unix socket. Port 0 takes a free port. Once all listeners accept, s
 Rooms that are always there, and names that need a password:
   chinwagd hash-password ada >>accounts          # type the password, and Enter
   chinwagd --accounts accounts --room '#lobby' --room '#help'
-Then ada says register,ada,PASSWORD, and on irc she logs in with SASL PLAIN, or, where that
-has no password of its own, sends it as PASS. The file has a line NAME:HASH for each, with an argon2id
+Then ada says register,ada,PASSWORD, and on irc she logs in with SASL PLAIN, or, if the
+server has no --password, sends it as PASS. The file has a line NAME:HASH for each, with an argon2id
 hash; empty lines and those that begin with # do not count. It is read again when it changes.
 
 Settings: a flag wins over CHINWAG_* in the environment, that over the --config file, and that over the
-default. The file is TOML, its keys are the flags without the dashes, and `rooms`:
+default. The file is TOML, its keys are the flags without the dashes, and `rooms` and `opers`:
   listen = [\"line://0.0.0.0:4000\", \"seed://[::1]:4001\"]
   max-connections = 10000
   idle-timeout = \"30m\"
@@ -50,5 +50,5 @@ Exit codes: 0 after a shutdown; 1 for a bad file or an address that cannot be ha
 environment variable; 130 and 143 after a second SIGINT or SIGTERM.
 
 More is in the source: README.md, chinwagd/chinwag.example.toml for a file with all settings, and
-docs/protocol.md for what clients say.
+docs/protocol.md and docs/irc.md for what clients say.
 ";

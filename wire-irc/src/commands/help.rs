@@ -13,7 +13,7 @@ const TOPICS: &[(&str, &[&str])] = &[
         "INDEX",
         &[
             "HELP <topic> tells more. Topics are:",
-            "CHANNELS MESSAGES MODES NICK WHO AWAY MONITOR",
+            "CHANNELS MESSAGES MODES NICK ACCOUNT WHO AWAY MONITOR OPER",
         ],
     ),
     (
@@ -65,6 +65,13 @@ const TOPICS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "ACCOUNT PASS AUTHENTICATE",
+        &[
+            "Where there are accounts, clients log in with SASL PLAIN; who cannot, sends the password of their nick",
+            "with PASS before NICK, unless the server has a password of its own.",
+        ],
+    ),
+    (
         "AWAY",
         &["AWAY :text tells who writes to you that you are away, AWAY that you are back."],
     ),
@@ -73,6 +80,13 @@ const TOPICS: &[(&str, &[&str])] = &[
         &[
             "MONITOR + nick[,nick] tells you when they come and go, MONITOR - no longer.",
             "MONITOR L and S show whom you monitor, and who of them is here. MONITOR C clears all.",
+        ],
+    ),
+    (
+        "OPER KILL WALLOPS",
+        &[
+            "OPER name password makes you an operator, if you know it. Operators may",
+            "KILL nick :reason, which puts somebody out, and WALLOPS :text, which tells all who want it.",
         ],
     ),
 ];
