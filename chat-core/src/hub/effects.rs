@@ -21,6 +21,8 @@ pub(crate) struct Effects {
     due: Vec<Sleeper>,
     /// What is said in a room, and not published yet.
     pub(crate) burst: Burst,
+    /// The one who acts has said something.
+    pub(crate) has_spoken: bool,
     /// For whose sake the one who acts should hold back.
     pub(crate) behind: Vec<Arc<Mailbox>>,
     /// The mailbox of the in-process user who acts. They do not hold back for it: nobody but they themselves can
@@ -43,6 +45,7 @@ impl Effects {
             wakes: Vec::new(),
             due: Vec::new(),
             burst: Burst::default(),
+            has_spoken: false,
             behind: Vec::new(),
             own: None,
         }

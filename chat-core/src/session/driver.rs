@@ -474,6 +474,9 @@ where
         self.talk.seat.refresh();
         self.handle_frames(input, now, reading, items, effects);
         self.talk.publish(now, items, effects);
+        if mem::take(&mut effects.has_spoken) {
+            self.talk.seat.spoke(now);
+        }
     }
 
     fn handle_frames(

@@ -315,7 +315,7 @@ impl<W: Wire> Conversation<W> {
         now: Instant,
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
-        self.seat.spoke(now);
+        effects.has_spoken = true;
         if self.hub().policy.is_some() {
             let from = self.seat.name().ok_or(HubError::NotRegistered)?;
             if let Ok(to) = to.parse::<UserName>()
@@ -356,7 +356,7 @@ impl<W: Wire> Conversation<W> {
         effects: &mut Effects,
     ) -> Result<Done, Stop> {
         let Words { text, least, style } = words;
-        self.seat.spoke(now);
+        effects.has_spoken = true;
         if self.hub().policy.is_some() {
             let name = match self.seat.room_name(room) {
                 Ok(name) => name.clone(),
