@@ -118,8 +118,7 @@ impl World {
             client::Heard::End { is_cut } => {
                 self.note(|| format!("{at:?} {who}< (end)"));
                 let rest = self.ircs.get_mut(&who).map(Irc::ends);
-                let rest = rest.unwrap_or(Ok(Vec::new()));
-                rest.and_then(|told| self.is_told(who, told))
+                self.is_told(who, rest.unwrap_or_default())
                     .and_then(|()| self.ends(who, *is_cut))
             }
             client::Heard::Broken => {
