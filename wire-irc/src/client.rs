@@ -26,10 +26,10 @@ pub(crate) struct Client {
     source_len: u16,
     /// What it has asked for beyond the IRC of 1993.
     caps: Caps,
-    /// It knows capabilities of version 302, which have values, and of which `cap-notify` is a part.
-    pub(crate) has_cap_values: bool,
     /// The same, as it matters for events.
     pub(crate) shape: Shape,
+    /// It knows capabilities of version 302, which have values, and of which `cap-notify` is a part.
+    pub(crate) has_cap_values: bool,
     /// It does not want to be found by those who do not know its nick. Nobody is, here; but it can ask.
     pub(crate) is_invisible: bool,
     /// It wants to know what operators tell everybody.

@@ -162,7 +162,7 @@ impl Filter {
 
 /// Whether that is a condition, and neither a channel nor a server.
 pub(crate) fn is_condition(text: &str) -> bool {
-    let text = text.trim_start_matches(['C', 'c', 'T', 't']);
+    let text = text.strip_prefix(['C', 'c', 'T', 't']).unwrap_or(text);
     text.starts_with(['<', '>', '!'])
 }
 

@@ -272,6 +272,10 @@ impl Inner {
         effects: &mut Effects,
     ) -> Result<Option<Event>, Stop> {
         let mut state = user.lock();
+        // One who is gone keeps nothing, least of all that.
+        if !state.is_here() {
+            return Err(HubError::NotRegistered.into());
+        }
         let change = |profile: &mut Profile| profile.operator = on;
         let event = self.describe_locked(user, &mut state, acting, change, effects)?;
         match on {
