@@ -41,11 +41,16 @@ struct State {
     timers: BTreeMap<(Instant, u64), Waker>,
     panics: usize,
     polls: u64,
+    /// How many of them there were when time passed last.
+    polls_before: u64,
     /// How much time one poll of a task takes.
     tick: Duration,
     /// Other threads may wake tasks of this runtime.
     has_outside_wakes: bool,
 }
+
+/// More polls than this without any time between them are taken for a loop that never ends.
+const MOST_AT_ONCE: u64 = 10_000_000;
 
 /// The task of [`VirtualRuntime::block_on`].
 const MAIN: u64 = 0;
@@ -64,6 +69,7 @@ impl VirtualRuntime {
             timers: BTreeMap::new(),
             panics: 0,
             polls: 0,
+            polls_before: 0,
             tick: Duration::ZERO,
             has_outside_wakes: false,
         };
@@ -170,6 +176,10 @@ impl VirtualRuntime {
                 let tick = state.tick;
                 state.now += tick;
                 state.polls += 1;
+                if state.polls - state.polls_before > MOST_AT_ONCE {
+                    drop(state);
+                    panic!("tasks wake each other for ever, and no time passes");
+                }
                 *task.queued.lock().unwrap_or_else(PoisonError::into_inner) = false;
                 return Some(task);
             }
@@ -182,6 +192,7 @@ impl VirtualRuntime {
                 continue;
             };
             state.now = state.now.max(deadline);
+            state.polls_before = state.polls;
             drop(state);
             waker.wake();
         }

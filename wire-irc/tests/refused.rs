@@ -66,6 +66,26 @@ fn who_leaves_with_a_reason_that_is_not_allowed_is_told_so_and_stays() {
     );
 }
 
+/// Everybody may do everything, and it is asked each time.
+struct Asked;
+
+#[async_trait]
+impl Policy for Asked {}
+
+#[test]
+fn who_leaves_with_a_reason_does_not_hold_up_what_comes_after_it() {
+    let script = "PART #a :because\r\nPING 1\r\n";
+    let heard = heard(unthrottled().policy(Asked), script);
+    let heard: Vec<_> = heard.lines().collect();
+    assert_eq!(
+        heard,
+        [
+            ":ada!~a@localhost PART #a :because",
+            ":chinwag.local PONG chinwag.local :1",
+        ]
+    );
+}
+
 /// So many requests, and then one every ten seconds.
 fn slow(requests: u32) -> HubBuilder {
     let rate = Rate::new(requests, Duration::from_secs(10) * requests);

@@ -367,13 +367,17 @@ fn all<N: Clone>(roster: &Roster<N>) -> Vec<N> {
 
 impl Inner {
     fn stats(&self) -> Stats {
-        let mut queue_bytes = 0;
+        let (mut queue_bytes, mut fullest_queue_bytes) = (0, 0);
         self.names.each(|entry| {
-            let devices = entry.devices.as_slice().iter();
-            queue_bytes += devices.map(|device| device.bytes()).sum::<usize>();
+            for device in entry.devices.as_slice() {
+                let bytes = device.bytes();
+                queue_bytes += bytes;
+                fullest_queue_bytes = bytes.max(fullest_queue_bytes);
+            }
         });
         Stats {
             queue_bytes,
+            fullest_queue_bytes,
             ..self.quick_stats()
         }
     }

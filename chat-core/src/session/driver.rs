@@ -317,7 +317,8 @@ where
         talk.let_go();
         if talk.waits_for_program() {
             scratch.effects.at = Stamp::new(talk.hub().system_time());
-            talk.poll_pending(cx, rt.now(), &mut scratch.items, &mut scratch.effects);
+            let Scratch { items, effects, .. } = scratch;
+            while talk.poll_pending(cx, rt.now(), items, effects).is_ready() {}
         }
         talk.list();
         if drains && talk.outbox.len() < HIGH_WATER {

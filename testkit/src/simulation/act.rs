@@ -8,7 +8,7 @@ use super::{
     book::{Id, To, fold},
     irc, line,
     request::Request,
-    stage::{PERMANENT, Stage},
+    stage::{BOTS, PERMANENT, Stage},
 };
 use crate::net::Link;
 
@@ -19,7 +19,7 @@ impl Stage {
     /// Something happens, and perhaps time passes.
     pub(super) async fn step(&mut self) {
         match self.rng.u8(..100) {
-            0..12 => self.come(),
+            0..12 => self.some_come(),
             12..15 if !self.seeds.is_empty() => {
                 let (index, name) = (self.rng.usize(..self.seeds.len()), self.any_name());
                 self.greet(index, &name);
@@ -104,6 +104,14 @@ impl Stage {
         let (who, client) = &self.clients[self.rng.usize(..self.clients.len())];
         // One that never stops asking would fill the memory of the simulation.
         (client.can_ask() && client.unsent() < 16 * 1024).then_some(*who)
+    }
+
+    /// Somebody comes, or a crowd where there is to be one.
+    fn some_come(&mut self) {
+        let most = if self.plan.clients < 100 { 1 } else { 16 };
+        for _ in 0..self.rng.usize(1..=most) {
+            self.come();
+        }
     }
 
     /// Somebody connects, and most likely registers and joins a room.
@@ -216,6 +224,10 @@ impl Stage {
                 };
             }
             20..30 => {
+                let name = match self.rng.u8(..16) {
+                    0 => BOTS[self.rng.usize(..BOTS.len())].to_owned(),
+                    _ => name,
+                };
                 let padding = self.padding();
                 let talk = self.talk(who, &name, To::User(fold(&name)), padding);
                 return self.ask(who, vec![talk], "ping", Request::Ping);

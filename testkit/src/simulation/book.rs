@@ -40,6 +40,8 @@ pub(super) struct Book {
     greetings: BTreeMap<(String, String), u64>,
     /// What each connection has said and heard, and the program.
     clocks: BTreeMap<Option<usize>, Clock>,
+    /// What has happened in rooms beside what was said, in words.
+    happenings: BTreeMap<String, u32>,
     /// Hooks may add something to what is said.
     pub(super) is_rewritten: bool,
 }
@@ -94,6 +96,19 @@ impl Book {
         let message = self.messages.get(line::id(number)? as usize)?;
         let length = number.len() + 1 + message.padding;
         heard.is_char_boundary(length).then_some(length)
+    }
+
+    /// The number of something that happens in a room: each time that it is told in these words, the same.
+    pub(super) fn happening(&mut self, words: String) -> u32 {
+        let next = self.happenings.len() as u32;
+        *self.happenings.entry(words).or_insert(next)
+    }
+
+    /// What has this number.
+    pub(super) fn words(&self, happening: u32) -> Option<&str> {
+        let all = self.happenings.iter();
+        let mut those = all.filter(|(_, number)| **number == happening);
+        those.next().map(|(words, _)| &**words)
     }
 
     /// Notes that `from` greets `to`.

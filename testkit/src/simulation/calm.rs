@@ -7,7 +7,7 @@ use super::{
     request::Request,
     stage::{BOTS, PERMANENT, Stage},
     stay::Stay,
-    witness::{Entry, Wrong},
+    witness::{Entry, Witness, Wrong},
 };
 use crate::net::Link;
 
@@ -142,6 +142,9 @@ impl Stage {
         let told = self.all_users_are_told();
         let greeted = self.all_seeds_greet(&alone);
         self.rt.sleep(Duration::from_secs(60)).await;
+        for bot in 0..self.bots.len() {
+            self.listen(bot);
+        }
         self.look()?;
         let world = self.world();
         for (who, id) in due {
@@ -161,12 +164,47 @@ impl Stage {
                 return Err(format!("{who} has not heard {by}"));
             }
         }
+        drop(world);
+        self.directs_are_heard()?;
+        let world = self.world();
         for (who, _) in &self.seeds {
             if !world.seeds[who].has_read_all() {
                 return Err(format!("{who} has read the beginning of something"));
             }
         }
         Ok(())
+    }
+
+    /// Whoever is told that a message to a user was taken is right: that user has heard it, if it is still there, was
+    /// the only one of its name, and has missed nothing.
+    fn directs_are_heard(&self) -> Result<(), Wrong> {
+        let world = self.world();
+        let open: BTreeMap<&str, &Witness> = {
+            let witnesses = world.witnesses.iter();
+            let is_there = |w: &&Witness| self.is_open(w.who) || self.is_bot(w.who);
+            let is_certain = |w: &&Witness| (w.missed, w.renames, w.may_miss) == (0, 0, false);
+            let certain = witnesses.filter(|w| is_there(w) && is_certain(w) && !w.is_shared);
+            certain
+                .filter_map(|w| Some((w.name.as_deref()?, w)))
+                .filter(|(name, _)| world.book.who_asked(name).count() == 1)
+                .collect()
+        };
+        let messages = world.book.messages.iter().enumerate();
+        for (id, message) in messages.filter(|(_, message)| message.refused == Some(false)) {
+            if let To::User(name) = &message.to
+                && let Some(witness) = open.get(&**name)
+                && !witness.has_heard(id as Id)
+            {
+                return Err(format!("{} has never heard m{id}", witness.who));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `who` is a user of the program's that is still there.
+    fn is_bot(&self, who: usize) -> bool {
+        let mut bots = self.bots.iter();
+        bots.any(|bot| bot.who == who && bot.user.name().is_some())
     }
 
     /// Each says something to the next. Returns who must hear what.
@@ -263,8 +301,14 @@ impl Stage {
         }
     }
 
-    /// What was counted is what was heard, if everybody has read all.
+    /// What was counted is what was seen; and what was heard, if everybody has read all.
     fn is_counted(&self) -> Result<(), Wrong> {
+        let failures = self.hub.stats().hook_failures;
+        let may_have_failed = self.hooks.failures();
+        if !self.plan.has_restarts && !may_have_failed.contains(&failures) {
+            let most = may_have_failed;
+            return Err(format!("{failures} hooks have failed, and not {most:?}"));
+        }
         if !self.plan.is_calm() {
             return Ok(());
         }
@@ -298,6 +342,10 @@ impl Stage {
             ("events missed", stats.missed),
             ("events lost", stats.lost),
             ("hooks failed", stats.hook_failures),
+            (
+                "chats of a hundred or more",
+                u64::from(self.most_clients >= 100),
+            ),
         ] {
             *world.counts.entry(what).or_default() += count;
         }

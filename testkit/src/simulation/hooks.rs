@@ -2,9 +2,10 @@
 
 use std::{
     future::pending,
+    ops::RangeInclusive,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -30,6 +31,8 @@ struct State {
     rng: Mutex<Rng>,
     behaves: AtomicBool,
     hub: OnceLock<WeakHub>,
+    panics: AtomicU64,
+    hangs: AtomicU64,
 }
 
 impl Hooks {
@@ -39,12 +42,20 @@ impl Hooks {
             rng: Mutex::new(rng),
             behaves: AtomicBool::new(false),
             hub: OnceLock::new(),
+            panics: AtomicU64::new(0),
+            hangs: AtomicU64::new(0),
         }))
     }
 
     /// Tells them which hub to call back into.
     pub(super) fn set_hub(&self, hub: WeakHub) {
         let _ = self.0.hub.set(hub);
+    }
+
+    /// How many of them may have failed: each that has panicked has, and one that hung if it was waited for.
+    pub(super) fn failures(&self) -> RangeInclusive<u64> {
+        let panics = self.0.panics.load(Ordering::Relaxed);
+        panics..=panics + self.0.hangs.load(Ordering::Relaxed)
     }
 
     /// From now on they allow everything, at once.
@@ -62,8 +73,14 @@ impl Hooks {
             return Ok(());
         }
         match self.draw(40) {
-            0 => panic!("{ON_PURPOSE}"),
-            1 => pending().await,
+            0 => {
+                self.0.panics.fetch_add(1, Ordering::Relaxed);
+                panic!("{ON_PURPOSE}")
+            }
+            1 => {
+                self.0.hangs.fetch_add(1, Ordering::Relaxed);
+                pending().await
+            }
             2 => return Err(Denied::new("not today,\nor ever")),
             3 => return Err(Denied::unavailable("nobody knows")),
             4..8 => {

@@ -2,7 +2,7 @@
 
 use chinwag_core::Role;
 
-use super::book::Id;
+use super::book::{Id, fold};
 
 /// What a line is.
 #[derive(Debug)]
@@ -55,6 +55,23 @@ pub(super) enum Happening<'a> {
     InviteOnly(bool),
     Invited,
     Bans,
+}
+
+impl Happening<'_> {
+    /// What all are told in the same words when `by` does it, if they are.
+    pub(super) fn words(&self, by: &str) -> Option<String> {
+        let words = match self {
+            Self::Joined => format!("{by} joined"),
+            Self::Left => format!("{by} left"),
+            Self::PutOut(name) => format!("{by} put {} out", fold(name)),
+            Self::Role(name, role) => format!("{by} made {} a {role}", fold(name)),
+            Self::Topic(text) => format!("{by} set the topic {text:?}"),
+            Self::InviteOnly(on) => format!("{by} set invite-only to {on}"),
+            // A message is more than words; an invitation is for one, and lists of bans for some.
+            Self::Said(_) | Self::Invited | Self::Bans => return None,
+        };
+        Some(words)
+    }
 }
 
 /// Reads a line. `None` if it is nothing that the server may say.

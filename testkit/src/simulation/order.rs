@@ -34,7 +34,7 @@ pub(super) fn check(witnesses: &[Witness], book: &Book) -> Result<(), Wrong> {
         in_one_order(heard).map_err(|wrong| format!("in {room} {wrong}"))?;
         // What the other devices of a user do in a room is not told.
         let alone = heard.iter().filter(|(who, _)| !book.shared.contains(who));
-        without_gaps(&alone.copied().collect::<Vec<_>>())
+        without_gaps(&alone.copied().collect::<Vec<_>>(), book)
             .map_err(|wrong| format!("in {room} {wrong}"))?;
     }
     Ok(())
@@ -43,16 +43,34 @@ pub(super) fn check(witnesses: &[Witness], book: &Book) -> Result<(), Wrong> {
 fn ids(heard: &[Entry]) -> impl Iterator<Item = Id> {
     heard.iter().filter_map(|entry| match entry {
         Entry::Message(id) => Some(*id),
-        Entry::Gap => None,
+        Entry::Done(_) | Entry::Gap => None,
     })
 }
 
-/// Messages that follow each other, with nothing missing between.
-fn neighbours(heard: &[Entry]) -> impl Iterator<Item = (Id, Id)> {
-    heard.windows(2).filter_map(|pair| match pair {
-        [Entry::Message(one), Entry::Message(two)] => Some((*one, *two)),
-        _ => None,
+/// Messages that follow each other with nothing missing between, and what else happened between them.
+fn neighbours(heard: &[Entry]) -> impl Iterator<Item = (Id, &[Entry], Id)> {
+    let mut last = None;
+    heard.iter().enumerate().filter_map(move |(at, entry)| {
+        let (before, one) = match entry {
+            Entry::Message(id) => last.replace((at, *id))?,
+            Entry::Done(_) => return None,
+            Entry::Gap => {
+                last = None;
+                return None;
+            }
+        };
+        let (_, two) = last?;
+        Some((one, &heard[before + 1..at], two))
     })
+}
+
+/// What happened beside what was said.
+fn words<'a>(happenings: &'a [Entry], book: &'a Book) -> Vec<Option<&'a str>> {
+    let words = happenings.iter().map(|entry| match entry {
+        Entry::Done(happening) => book.words(*happening),
+        Entry::Message(_) | Entry::Gap => None,
+    });
+    words.collect()
 }
 
 /// The numbers grow with time, and so for each sender.
@@ -105,15 +123,23 @@ fn in_one_order(heard: &[(usize, &[Entry])]) -> Result<(), Wrong> {
     }
 }
 
-/// What one has heard right behind each other, nobody has heard something between.
-fn without_gaps(heard: &[(usize, &[Entry])]) -> Result<(), Wrong> {
-    let mut next: BTreeMap<Id, (Id, usize)> = BTreeMap::new();
+/// What one has heard right behind each other, nobody has heard something between; and what else happens there, all
+/// are told of in one order.
+fn without_gaps(heard: &[(usize, &[Entry])], book: &Book) -> Result<(), Wrong> {
+    let mut next: BTreeMap<Id, (Id, usize, &[Entry])> = BTreeMap::new();
     for (who, heard) in heard {
-        for (one, two) in neighbours(heard) {
-            let (other, other_who) = *next.entry(one).or_insert((two, *who));
+        for (one, between, two) in neighbours(heard) {
+            let (other, other_who, there) = *next.entry(one).or_insert((two, *who, between));
             if other != two {
                 return Err(format!(
                     "{who} heard m{one} and then m{two}, but {other_who} m{one} and then m{other}"
+                ));
+            }
+            if there != between {
+                return Err(format!(
+                    "between m{one} and m{two} {who} heard {:?}, but {other_who} {:?}",
+                    words(between, book),
+                    words(there, book)
                 ));
             }
         }
@@ -121,7 +147,7 @@ fn without_gaps(heard: &[(usize, &[Entry])]) -> Result<(), Wrong> {
     for (who, heard) in heard {
         let place: BTreeMap<_, _> = ids(heard).enumerate().map(|(at, id)| (id, at)).collect();
         for (one, at) in &place {
-            if let Some((two, other_who)) = next.get(one)
+            if let Some((two, other_who, _)) = next.get(one)
                 && let Some(there) = place.get(two)
                 && *there != at + 1
             {
@@ -147,7 +173,7 @@ fn directs_without_gaps(witness: &Witness, book: &Book) -> Result<(), Wrong> {
     }
     let to = To::User(name.clone());
     for (by, heard) in &witness.directs {
-        for (one, two) in neighbours(heard) {
+        for (one, _, two) in neighbours(heard) {
             for id in one + 1..two {
                 let message = &book.messages[id as usize];
                 if message.by == *by && message.to == to && message.refused == Some(false) {

@@ -45,6 +45,8 @@ pub(super) struct Stage {
     pub(super) clients: Vec<(usize, Client)>,
     /// The clients of `seed`, in the same way.
     pub(super) seeds: Vec<(usize, Client)>,
+    /// The most clients that there were at once.
+    pub(super) most_clients: usize,
     /// Clients that have sent half a line.
     pub(super) unfinished: BTreeSet<usize>,
     pub(super) server: Option<ServerHandle>,
@@ -90,6 +92,7 @@ impl Stage {
             world: Arc::new(Mutex::new(world)),
             clients: Vec::new(),
             seeds: Vec::new(),
+            most_clients: 0,
             unfinished: BTreeSet::new(),
             server: None,
             bots: Vec::new(),
@@ -324,11 +327,12 @@ impl Stage {
     pub(super) fn look(&mut self) -> Result<(), Wrong> {
         self.clients.retain(|(_, client)| client.is_open());
         self.seeds.retain(|(_, client)| client.is_open());
+        self.most_clients = self.most_clients.max(self.clients.len() + self.seeds.len());
         self.world().look()?;
         let stats = self.hub.stats();
-        let mailboxes = stats.connections + self.bots.len();
-        if stats.queue_bytes > self.plan.most_in_mailbox() * mailboxes {
-            return Err(format!("{} bytes wait in mailboxes", stats.queue_bytes));
+        if stats.fullest_queue_bytes > self.plan.most_in_mailbox() {
+            let bytes = stats.fullest_queue_bytes;
+            return Err(format!("{bytes} bytes wait in a mailbox"));
         }
         let limits = &self.plan.limits;
         if stats.connections > limits.max_connections() {

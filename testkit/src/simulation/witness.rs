@@ -32,6 +32,8 @@ struct Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entry {
     Message(Id),
+    /// Something else happens, which is told in these words.
+    Done(u32),
     /// Something may be missing here.
     Gap,
 }
@@ -447,6 +449,10 @@ impl Witness {
             // Another device has joined.
             self.stays.insert(room.to_owned(), Stay::default());
         }
+        if let Some(words) = what.words(by) {
+            let heard = self.rooms.entry(room.to_owned()).or_default();
+            heard.push(Entry::Done(book.happening(words)));
+        }
         match what {
             Happening::Said(text) => {
                 let id = self.message(by, text, book)?;
@@ -475,9 +481,10 @@ impl Witness {
             }
             Happening::Role(name, role) => {
                 let name = fold(name);
-                // Moderators let others talk, and owners do all else.
+                // Everybody may be less than they are; moderators let others talk, and owners do all else.
                 let was = self.stay(room).role(&name).unwrap_or_default();
                 let least = match was.max(role) {
+                    _ if by == name && role < was => Role::Member,
                     Role::Member | Role::Voiced => Role::Moderator,
                     _ => Role::Owner,
                 };

@@ -99,38 +99,40 @@ impl<W: Wire> Conversation<W> {
         }
     }
 
-    /// Does what the program has granted, as soon as it has, and there is nobody to wait for.
+    /// Does what the program has granted, as soon as it has, and there is nobody to wait for. It may be asked again by
+    /// that, and has to be polled then.
     pub(in crate::session) fn poll_pending(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,
         items: &mut Vec<Item>,
         effects: &mut Effects,
-    ) {
+    ) -> Poll<()> {
         let Some(mut pending) = self.pending.take() else {
-            return;
+            return Poll::Pending;
         };
         let granted = match *pending {
             Pending::Granted(granted) if self.hold.is_none() => granted,
             Pending::Granted(_) => {
                 self.pending = Some(pending);
-                return;
+                return Poll::Pending;
             }
             Pending::Asked(ref mut asking) => {
                 let Poll::Ready(outcome) = asking.poll(cx) else {
                     self.pending = Some(pending);
-                    return;
+                    return Poll::Pending;
                 };
                 let waits = asking.waits;
                 match self.answered(outcome, waits, asking.began, now, items) {
                     Some(granted) => granted,
-                    None => return,
+                    None => return Poll::Ready(()),
                 }
             }
         };
         if let Granted::Reject(denied) = &granted {
             let notice = Event::error(denied.code(), denied.reason());
-            return self.end(End::Kicked(Some(notice)), now);
+            self.end(End::Kicked(Some(notice)), now);
+            return Poll::Ready(());
         }
         let asked = granted.asked();
         let done = match &granted {
@@ -192,10 +194,15 @@ impl<W: Wire> Conversation<W> {
             }
             Granted::Reject(_) | Granted::Noted => Ok(Done::Silently),
         };
-        if self.finish(asked, done, now, items, effects) == Flow::PutBack {
-            self.pending = Some(Box::new(Pending::Granted(granted)));
-        }
+        let flow = self.finish(asked, done, now, items, effects);
         effects.wake_some();
+        match flow {
+            Flow::PutBack => {
+                self.pending = Some(Box::new(Pending::Granted(granted)));
+                Poll::Pending
+            }
+            Flow::Next => Poll::Ready(()),
+        }
     }
 
     /// Gives up waiting for the program, if it takes too long.
