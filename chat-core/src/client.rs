@@ -323,8 +323,11 @@ impl Default for ClientBuilder {
 /// It ends when the server has closed the connection. If the connection ends in any other way, the last
 /// item is the error.
 ///
-/// A client has one inbox: of several such streams, each takes what the others have not. Dropping one
-/// loses nothing; what has not been taken stays for the next.
+/// A client has one inbox: of several such streams, each takes what the others have not.
+///
+/// # Cancellation
+///
+/// Dropping one, or a future that waits for its next event, loses nothing: what has not been taken stays for the next.
 pub struct Inbox<Io> {
     client: Client<Io>,
     waiter: Waiter,

@@ -2,6 +2,7 @@
 //! started, or of one that has completed, as the documentation of each says; and what is asked next is answered.
 
 mod hub;
+mod listed;
 mod requests;
 mod server;
 

@@ -16,6 +16,7 @@ mod faults;
 mod hooks;
 mod line;
 mod local;
+mod order;
 mod presence;
 mod rates;
 mod rooms;

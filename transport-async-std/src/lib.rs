@@ -56,7 +56,8 @@ pub type UnixListener = sockets::UnixListener<AsyncStdRuntime>;
 ///
 /// # Cancellation
 ///
-/// Dropping the future drops the connection; nothing is left of it.
+/// Dropping the future drops the connection; the thread that looks a host name up goes on to its end. Nothing else is
+/// left of it.
 ///
 /// # Errors
 ///

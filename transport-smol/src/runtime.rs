@@ -129,6 +129,11 @@ impl Runtime for SmolRuntime {
 }
 
 /// A timer of a [`SmolRuntime`].
+///
+/// # Cancellation
+///
+/// Dropping it takes it off the timers of the process: nobody is woken. The waker that it was polled with last is let go
+/// when the reactor next looks at its timers, as it does whenever one is set or due.
 #[derive(Debug)]
 pub struct SmolSleep(Timer);
 

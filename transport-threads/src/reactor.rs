@@ -328,7 +328,11 @@ pub(crate) fn let_go(socket: &Arc<impl AsFd + Send + Sync + 'static>) {
 
 /// A timer of a [`ThreadRuntime`](crate::ThreadRuntime).
 ///
-/// One that is dropped by another thread than that which has polled it takes room there until its deadline.
+/// # Cancellation
+///
+/// Dropping it takes it off the timers of its thread: nobody is woken, and nothing is left of it. One that is dropped by
+/// another thread than that which has polled it takes room there until its deadline, and keeps its waker, which is woken
+/// then for nothing; or until the [`block_on`] or the task ends in which it was polled.
 ///
 /// # Panics
 ///

@@ -172,6 +172,40 @@ fn a_waker_that_is_replaced_may_drop_a_stream() {
     });
 }
 
+/// A timer that another thread drops keeps its waker until it is due, as its documentation says, and no longer.
+#[test]
+fn a_timer_that_another_thread_drops_is_gone_when_it_is_due() {
+    struct Waits;
+
+    impl Wake for Waits {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    run(async || {
+        let rt = ThreadRuntime::current();
+        let hour = Duration::from_secs(3600);
+        for (wait, is_due) in [(Duration::from_millis(20), true), (hour, false)] {
+            let deadline = rt.now() + wait;
+            let waits = Arc::new(Waits);
+            let waker = Waker::from(waits.clone());
+            block_on(async {
+                let mut sleep = rt.sleep_until(deadline);
+                let polled = Pin::new(&mut sleep).poll(&mut Context::from_waker(&waker));
+                assert!(polled.is_pending());
+                drop(waker);
+                thread::spawn(move || drop(sleep)).join().unwrap();
+                assert_eq!(Arc::strong_count(&waits), 2);
+                if is_due {
+                    rt.sleep_until(deadline).await;
+                    assert_eq!(Arc::strong_count(&waits), 1);
+                }
+            });
+            // It is gone with what has polled it, too.
+            assert_eq!(Arc::strong_count(&waits), 1);
+        }
+    });
+}
+
 /// One `block_on` inside another has sockets and timers of its own, and takes none from the outer one.
 #[test]
 fn block_on_nests() {

@@ -43,7 +43,8 @@ pub type UnixListener = sockets::UnixListener<TokioRuntime>;
 ///
 /// # Cancellation
 ///
-/// Dropping the future drops the connection; nothing is left of it.
+/// Dropping the future drops the connection; the thread that looks a host name up goes on to its end. Nothing else is
+/// left of it.
 ///
 /// # Errors
 ///

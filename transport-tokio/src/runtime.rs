@@ -79,6 +79,10 @@ impl Runtime for TokioRuntime {
 
 pin_project! {
     /// A timer of a [`TokioRuntime`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it takes it off the runtime's timers: nobody is woken, and nothing is left of it.
     #[derive(Debug)]
     pub struct TokioSleep {
         #[pin]

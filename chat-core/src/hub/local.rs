@@ -46,6 +46,11 @@ use crate::{
 /// When others read more slowly than it talks, talking fails with [`HubError::Busy`], and nobody is told
 /// anything; [`ready`](Self::ready) waits until it is worth trying again.
 ///
+/// # Cancellation
+///
+/// Dropping a future that waits for the next event, such as that of `next`, loses none: it is as if it was never
+/// started. What the user has not taken when it is dropped itself is lost.
+///
 /// ```
 /// # extern crate chinwag_core as chinwag;
 /// use chinwag::{Event, Hub};

@@ -185,3 +185,62 @@ fn a_room_is_there_while_it_is_to_stay() {
         assert!(hub.rooms().is_empty());
     });
 }
+
+/// What a user has been told of its room up to now.
+fn told(user: &mut LocalUser) -> Vec<String> {
+    let name = user.name().unwrap().to_string();
+    user.hub().tell(&name, "the end").unwrap();
+    let mut told = Vec::new();
+    loop {
+        told.push(match block_on(user.next()).unwrap() {
+            Event::Said { text, .. } => text.to_string(),
+            Event::Topic { text, .. } => format!("topic {text}"),
+            Event::Joined { name, .. } => format!("{name} comes"),
+            Event::Left { name, .. } => format!("{name} goes"),
+            Event::Direct { .. } => return told,
+            other => panic!("{other:?}"),
+        });
+    }
+}
+
+/// Two watch a room while its owner says something and sets a topic, somebody else comes, talks and goes, and the
+/// program sets a topic as well: both are told all of it, in one order, and what one has done in the order of that one.
+#[test]
+fn all_that_happens_in_a_room_has_one_order() {
+    check(10_000, || {
+        let hub = hub().build();
+        let mut owner = member(&hub, "owner", ["#a"]);
+        let room = hub.room("#a").unwrap();
+        let mut watchers = ["one", "two"].map(|name| member(&hub, name, ["#a"]));
+        let two_comes = block_on(watchers[0].next()).unwrap();
+        assert!(matches!(two_comes, Event::Joined { .. }));
+        let mut guest = hub.connect("guest").unwrap();
+        let owns = thread::spawn(move || {
+            owner.say("#a", "hello").unwrap();
+            owner.set_topic("#a", "news").unwrap();
+            owner
+        });
+        let visits = thread::spawn(move || {
+            guest.join("#a").unwrap();
+            guest.say("#a", "hi").unwrap();
+            guest.leave("#a").unwrap();
+            guest
+        });
+        room.set_topic("rules").unwrap();
+        let _users = [owns, visits].map(|user| user.join().unwrap());
+        let topic = format!("topic {}", room.topic());
+        let [one, two] = watchers.each_mut().map(told);
+        assert_eq!(one, two);
+        assert_eq!(one.len(), 6, "{one:?}");
+        for its in [
+            &["hello", "topic news"][..],
+            &["guest comes", "hi", "guest goes"],
+            &["topic rules"],
+        ] {
+            let told = one.iter().filter(|line| its.contains(&line.as_str()));
+            assert!(told.eq(its), "{one:?}");
+        }
+        let last = one.iter().rfind(|line| line.starts_with("topic"));
+        assert_eq!(last, Some(&topic));
+    });
+}

@@ -17,6 +17,7 @@ mod irc;
 mod rooms;
 mod run;
 mod sockets;
+mod timers;
 mod watched;
 
 pub use cases::*;
@@ -28,6 +29,7 @@ pub use irc::*;
 pub use rooms::*;
 pub use run::{TIME_LIMIT, alone, in_time, run};
 pub use sockets::*;
+pub use timers::*;
 
 /// Makes a test of each case, on TCP and Unix sockets of a runtime, or on any list of [`Harness`]es, on
 /// which each case then runs in turn.
@@ -87,6 +89,7 @@ macro_rules! conformance {
             who_is_idle_is_told
             timers_fire_when_they_should
             the_last_waker_counts
+            a_dropped_sleep_leaves_nothing
             a_dropped_accept_loses_nobody
             a_shutdown_delivers_everything
             a_shutdown_ends_by_its_deadline
@@ -172,10 +175,11 @@ mod tests {
             include_str!("irc.rs"),
             include_str!("rooms.rs"),
             include_str!("sockets.rs"),
+            include_str!("timers.rs"),
         ] {
             let names = cases.split("\npub async fn ").skip(1);
             let names: Vec<_> = names.map(|case| case.split('<').next().unwrap()).collect();
-            assert!(names.len() > 2);
+            assert!(!names.is_empty());
             for name in names {
                 assert!(
                     list.contains(&format!("  {name}\n")),
