@@ -8,9 +8,10 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chinwag_testkit::simulation;
@@ -56,6 +57,9 @@ struct Total {
     failures: u64,
 }
 
+/// A seed that takes longer than this never ends; most take some milliseconds.
+const LONGEST: Duration = Duration::from_secs(60);
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seeds = match arguments.seed {
@@ -66,15 +70,23 @@ fn main() -> ExitCode {
     let stop = AtomicBool::new(false);
     let total = Mutex::new(Total::default());
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let running: Vec<_> = (0..threads).map(|_| Mutex::new(None)).collect();
+    let (ends, end) = mpsc::sync_channel::<()>(0);
     thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
+        for running in &running {
+            let ends = ends.clone();
+            let (next, stop, total) = (&next, &stop, &total);
+            let (seeds, arguments) = (&seeds, &arguments);
+            scope.spawn(move || {
+                let _ends = ends;
                 while !stop.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         break;
                     }
+                    note(running, Some(seed));
                     let outcome = simulation::run(seed, arguments.steps, arguments.trace);
+                    note(running, None);
                     let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
                     if total.add(outcome) && !arguments.keep_going {
                         stop.store(true, Ordering::Relaxed);
@@ -83,12 +95,39 @@ fn main() -> ExitCode {
                 }
             });
         }
+        drop(ends);
+        while end.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            give_up_if_endless(&running, arguments.steps);
+        }
     });
     let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     total.print(arguments.steps);
     match total.failures {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
+    }
+}
+
+/// Which seed a thread runs, and since when.
+type Running = Mutex<Option<(u64, Instant)>>;
+
+#[expect(clippy::disallowed_methods, reason = "how long it really takes")]
+fn note(running: &Running, seed: Option<u64>) {
+    let now = Instant::now();
+    *running.lock().unwrap_or_else(PoisonError::into_inner) = seed.map(|seed| (seed, now));
+}
+
+/// Ends everything if a seed does not end: nothing else can end that.
+fn give_up_if_endless(running: &[Running], steps: usize) {
+    for running in running {
+        let running = *running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((seed, since)) = running
+            && since.elapsed() > LONGEST
+        {
+            let failure = simulation::Failure::endless(seed, steps);
+            eprintln!("{failure}");
+            std::process::exit(1);
+        }
     }
 }
 

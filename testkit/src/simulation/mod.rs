@@ -79,6 +79,18 @@ pub struct Failure {
     pub trace: Vec<String>,
 }
 
+impl Failure {
+    /// That of a seed which does not end.
+    pub fn endless(seed: u64, steps: usize) -> Self {
+        Self {
+            seed,
+            steps,
+            wrong: "it does not end".to_owned(),
+            trace: Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

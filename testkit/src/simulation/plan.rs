@@ -91,9 +91,11 @@ impl Plan {
     }
 
     /// The most bytes that may wait in one mailbox: what nobody can be held back for may take four times the
-    /// limit, and one more message of any size.
+    /// limit, and then one more message, or some that came together.
     pub(super) fn most_in_mailbox(&self) -> usize {
-        4 * self.limits.mailbox_bytes() + 2 * 16 * 1024
+        let limit = self.limits.mailbox_bytes();
+        let message = self.limits.max_line() + 1024;
+        4 * limit + message.max(limit / 8)
     }
 
     pub(super) fn hub(&self) -> HubBuilder {
