@@ -26,8 +26,8 @@ use fastrand::Rng;
 use futures::{
     FutureExt, StreamExt,
     channel::oneshot,
-    future::{Either, join_all, select},
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    future::{Either, join, join_all, select},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
 };
 
 use super::{
@@ -135,24 +135,32 @@ pub async fn slowloris<N: Network>(h: Tcp<N>) {
         .await;
 }
 
-/// Peers that send a byte now and then have no more time to register than others.
+/// Peers that send a byte now and then have no more time to register than others, and are told so.
 pub async fn a_byte_now_and_then<N: Network>(h: Tcp<N>) {
     const PEERS: usize = 100;
     let hub = timeouts(|t| t.register(Duration::from_millis(500))).build();
     let chat = Chat::start(&h, hub).await;
     let bystander = Bystander::start(&h, &chat).await;
     let peers = (0..PEERS).map(|_| async {
-        let mut peer = chat.connect().await;
-        let mut io = {
-            peer.send("r").await;
-            peer.into_inner()
+        let (reading, mut writing) = chat.connect().await.into_inner().split();
+        let send = async {
+            let mut sent = 0;
+            // Until the server has closed its end, and refuses what comes.
+            while writing.write_all(b"r").await.is_ok() && sent < 1000 {
+                sent += 1;
+                pause(&h.runtime(), Duration::from_millis(20)).await;
+            }
+            sent
         };
-        let mut sent = 1;
-        // Until the server has closed its end, and refuses what comes.
-        while io.write_all(b"x").await.is_ok() && sent < 1000 {
-            sent += 1;
-            pause(&h.runtime(), Duration::from_millis(20)).await;
-        }
+        // Meanwhile, because the refusal of a byte takes with it what nobody has read.
+        let hear = async {
+            let mut told = String::new();
+            let heard = BufReader::new(reading).read_line(&mut told).await;
+            heard.expect("it is told why");
+            told
+        };
+        let (sent, told) = join(send, hear).await;
+        assert_eq!(told, "error,timed-out,no name was registered in time\n");
         sent
     });
     let sent = join_all(peers).await;
@@ -162,7 +170,7 @@ pub async fn a_byte_now_and_then<N: Network>(h: Tcp<N>) {
     bystander
         .tell(
             "a byte now and then",
-            format!("{PEERS} peers were closed after at most {most} bytes"),
+            format!("{PEERS} peers were told and closed, after at most {most} bytes"),
         )
         .await;
 }
@@ -174,19 +182,26 @@ pub async fn a_line_without_end<N: Network>(h: Tcp<N>) {
     let bystander = Bystander::start(&h, &chat).await;
     let mut peer = chat.user("endless").await;
     let before = resident();
+    let mut most = before;
     let chunk = vec![b'x'; 64 * 1024];
-    for _ in 0..BYTES / chunk.len() {
+    for n in 0..BYTES / chunk.len() {
         peer.send(&chunk).await;
+        // On the way, because what is kept of it would be given back at its end.
+        if n % 16 == 15 {
+            most = most.max(resident());
+        }
     }
     peer.hears("error,too-long,*").await;
     peer.say("").await;
     peer.ask("ping", "pong").await;
-    let grown = resident().saturating_sub(before);
+    let grown = most.max(resident()) - before;
+    // A read buffer and this test's own chunk are in it.
+    assert!(grown < 1024, "the process grew by {grown} KiB");
     bystander
         .tell(
             "a line without end",
             format!(
-                "{} MiB, refused once; the process grew by {grown} KiB",
+                "{} MiB, refused once; the process grew by at most {grown} KiB",
                 BYTES >> 20
             ),
         )
@@ -282,8 +297,8 @@ pub async fn a_storm_of_resets<N: Network>(h: Tcp<N>) {
         .await;
 }
 
-/// Peers that close their sending half and never the other one are not kept for longer than to linger.
-pub async fn half_open_peers<N: Network>(h: Tcp<N>) {
+/// Peers that close their sending half, with a FIN, and never the other one are not kept for longer than to linger.
+pub async fn half_closed_peers<N: Network>(h: Tcp<N>) {
     const PEERS: usize = 300;
     let hub = timeouts(|t| t.linger(Duration::from_millis(200))).build();
     let chat = Chat::start(&h, hub).await;
@@ -298,66 +313,173 @@ pub async fn half_open_peers<N: Network>(h: Tcp<N>) {
     assert_eq!(chat.hub.users().len(), 1, "a name is left");
     drop(peers);
     bystander
-        .tell("half-open peers", format!("{PEERS} peers, all let go"))
+        .tell("half-closed peers", format!("{PEERS} peers, all let go"))
         .await;
 }
 
-/// A member that never reads while others talk as fast as they can: the healthy member gets everything, the talker is
-/// slowed down, and what waits stays within its bound.
+/// Peers that keep their connections and do nothing with them any more, neither read nor write nor close. To a server
+/// that has nothing for them, those look the same whose machine is gone. They are closed for being silent, and told so.
+pub async fn silent_peers<N: Network>(h: Tcp<N>) {
+    const PEERS: usize = 300;
+    // A bystander that is silent for as long has not been served in time anyway.
+    let hub = timeouts(|t| t.idle(SERVED_WITHIN).linger(Duration::from_millis(200))).build();
+    let chat = Chat::start(&h, hub).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut peers = Vec::new();
+    for i in 0..PEERS {
+        peers.push(chat.user(&format!("silent{i}")).await);
+    }
+    only(&h, &chat.hub, 1).await;
+    assert_eq!(chat.hub.users().len(), 1, "a name is left");
+    assert_eq!(chat.hub.stats().timed_out, PEERS as u64);
+    // What they were told has been waiting for them since.
+    for mut peer in peers {
+        peer.hears("error,timed-out,nothing was heard for too long")
+            .await;
+        peer.is_closed().await;
+    }
+    bystander
+        .tell(
+            "silent peers",
+            format!("{PEERS} peers, all told and let go"),
+        )
+        .await;
+}
+
+/// How many talk at once while somebody does not read, and how many lines each of them says.
+const TALKERS: usize = 4;
+const LINES: usize = 5000;
+
+/// A member that never reads while several others talk as fast as they can, and wait for nothing: the healthy member
+/// gets everything, the talkers are held back, and what waits stays within its bound.
 pub async fn a_reader_that_never_reads<N: Network>(h: Tcp<N>) {
-    const MESSAGES: usize = 20_000;
-    let limits = Limits::builder().mailbox_bytes(64 * 1024).build();
+    const MAILBOX: usize = 64 * 1024;
+    const TEXT: usize = 200;
+    const CHUNK: usize = 50;
+    let limits = Limits::builder().mailbox_bytes(MAILBOX).build();
     let hub = crate::unthrottled()
         .limits(limits.expect("good limits"))
         .build();
     let chat = Chat::start(&h, hub).await;
     let bystander = Bystander::start(&h, &chat).await;
+    // The first one owns the room, so that the end of the stuck one is told in one line.
     let mut healthy = chat.user("healthy").await;
     healthy.ask("join,#a", "ack").await;
     let mut stuck = chat.user("stuck").await;
     stuck.ask("join,#a", "ack").await;
-    let mut talker = chat.user("talker").await;
-    talker.ask("join,#a", "ack").await;
     healthy.hears("#a stuck joined").await;
-    healthy.hears("#a talker joined").await;
-    let (hub, most) = (chat.hub.clone(), Arc::new(Mutex::new(0)));
-    let talking = spawn(&h, async move {
-        for n in 0..MESSAGES {
-            talker.say(&format!("say,#a,{n} {}", "x".repeat(200))).await;
-            said_in_room(&mut talker, n).await;
+    let mut readers = vec![healthy];
+    for i in 0..TALKERS {
+        let mut talker = chat.user(&format!("talker{i}")).await;
+        talker.ask("join,#a", "ack").await;
+        for reader in &mut readers {
+            reader.hears(&format!("#a talker{i} joined")).await;
         }
-        talker
-    });
-    for n in 0..MESSAGES {
-        said_in_room(&mut healthy, n).await;
-        let mut most = most.lock().unwrap_or_else(PoisonError::into_inner);
-        *most = hub.stats().queue_bytes.max(*most);
+        readers.push(talker);
     }
-    let talker = talking.await.expect("the talker was served to the end");
+    let before = resident();
+    let (mut waited, mut most) = (0, before);
+    let mut readers = readers.into_iter().map(Peer::into_inner);
+    let healthy = readers.next().expect("the first one");
+    let talking: Vec<_> = readers
+        .map(|talker| {
+            spawn(&h, async move {
+                let (reading, mut writing) = talker.split();
+                let write = async {
+                    for chunk in 0..LINES / CHUNK {
+                        let said = (chunk * CHUNK..).take(CHUNK);
+                        let said = said.map(|n| format!("say,#a,{n} {}\n", "x".repeat(TEXT)));
+                        let said: String = said.collect();
+                        writing.write_all(said.as_bytes()).await.expect("a write");
+                    }
+                };
+                // It would be the next one who does not read otherwise.
+                let ((), heard) = join(write, all_that_is_said(reading, |_| ())).await;
+                // Who has heard everything stays, so that nobody is told that they are gone.
+                (heard, writing)
+            })
+        })
+        .collect();
+    let heard = all_that_is_said(healthy, |n| {
+        waited = chat.hub.stats().queue_bytes.max(waited);
+        if n % 256 == 0 {
+            most = most.max(resident());
+        }
+    });
+    let heard = heard.await;
+    let talked = join_all(talking).await;
+    let grown = most.max(resident()) - before;
+    for talker in &talked {
+        let (of_talker, _) = talker.as_ref().expect("it was served to the end");
+        assert_eq!(of_talker.told, heard.told, "it is told at two places");
+    }
     let stats = chat.hub.stats();
-    assert_eq!(stats.slow, 1);
-    let most = *most.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(most < 4 * 4 * 64 * 1024, "{most} bytes waited");
-    drop((talker, stuck));
+    assert_eq!((stats.slow, stats.missed), (1, 0));
+    // All in the room can be behind at the same time. What four talkers have under way when somebody is does not take a
+    // mailbox past its limit, so that it is never one of those that hold up to four times as much; beyond it is one
+    // message.
+    let bound = (TALKERS + 2) * (MAILBOX + 2 * TEXT);
+    assert!(waited <= bound, "{waited} bytes waited");
+    // While nobody has waited for it in vain, a mailbox holds four times its limit of what is said in a room. Who is cut
+    // at the limit was waited for, and by nobody but the talkers. The one for which there was no room counts too.
+    let lost = usize::try_from(stats.lost).expect("a number");
+    assert!((lost - 1) * TEXT <= MAILBOX, "{lost} events were lost");
+    // Full mailboxes and outboxes are 768 KiB; the rest is for the allocator, the threads of the runtime and the talkers'
+    // own buffers. All that is said takes some 12 MiB where nothing bounds it.
+    assert!(grown < 4 * 1024, "the process grew by {grown} KiB");
+    drop((talked, stuck));
     bystander
         .tell(
             "a reader that never reads",
             format!(
-                "the healthy one got {MESSAGES} of {MESSAGES}, at most {} KiB waited, {} events were lost to the one that was closed",
-                most / 1024,
-                stats.lost
+                "the healthy one got {0} of {0} from {TALKERS} talkers, who waited for the stuck one until it was closed after {1}; \
+                 at most {2} KiB waited, {lost} events were lost to the stuck one, and the process grew by {grown} KiB",
+                TALKERS * LINES,
+                heard.told,
+                waited / 1024,
             ),
         )
         .await;
 }
 
-/// The next thing that is said is number `n`.
-async fn said_in_room<Io: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<Io>, n: usize) {
-    let mut line = peer.line().await;
-    if line == "stuck quit slow" {
-        line = peer.line().await;
+/// What somebody has heard in a room.
+struct Heard<Io> {
+    /// After how many lines it was told that the stuck one is gone.
+    told: usize,
+    /// The connection, which may go on.
+    _lines: Lines<BufReader<Io>>,
+}
+
+/// Listens until the talkers have said everything, each in order; and that the stuck one is gone, once.
+async fn all_that_is_said<Io: AsyncRead + Unpin>(
+    reading: Io,
+    mut after_each: impl FnMut(usize),
+) -> Heard<Io> {
+    let mut lines = BufReader::new(reading).lines();
+    let mut next = [0; TALKERS];
+    let (mut heard, mut told) = (0, None);
+    while heard < TALKERS * LINES {
+        let line = lines.next().await.expect("it is not closed");
+        let line = line.expect("a line");
+        if line == "stuck quit slow" {
+            assert_eq!(told.replace(heard), None, "it is told twice");
+            continue;
+        }
+        let said = line.strip_prefix("#a talker");
+        let (talker, said) = said
+            .and_then(|said| said.split_once(" says "))
+            .expect(&line);
+        let (n, _) = said.split_once(' ').expect(&line);
+        let next = &mut next[talker.parse::<usize>().expect(&line)];
+        assert_eq!(n.parse(), Ok(*next), "{line}");
+        *next += 1;
+        heard += 1;
+        after_each(heard);
     }
-    assert!(line.starts_with(&format!("#a talker says {n} ")), "{line}");
+    Heard {
+        told: told.expect("the stuck one is gone"),
+        _lines: lines,
+    }
 }
 
 /// Peers that ask for long lists as fast as they can, and read nothing, are not read from any more.
@@ -391,8 +513,10 @@ pub async fn replies_that_nobody_reads<N: Network>(h: Tcp<N>) {
         peers.push(io);
     }
     let grown = resident().saturating_sub(before);
-    // The kernel's buffers are not ours; of ours there is an outbox each.
-    assert!(grown < 64 * 1024, "the process grew by {grown} KiB");
+    // The kernel's buffers are not ours. Of ours there is for each an outbox of 64 KiB and one page of a list, and a read
+    // of 16 KiB that waits until it is not full any more; and on threads a stack. Twice as much is for the allocator.
+    let allowed = PEERS * 3 * (64 + 4 + 16 + 16);
+    assert!(grown < allowed, "the process grew by {grown} KiB");
     // Who reads after all is served.
     let mut read = vec![0; 64 * 1024];
     assert!(peers[0].read(&mut read).await.expect("a read") > 0);
@@ -518,7 +642,8 @@ pub async fn no_more_files<N: Network>(h: Tcp<N>) {
         slowest = slowest.max(h.runtime().now() - asked);
     }
     let (waited, used) = (h.runtime().now() - from, cpu_time() - before);
-    assert!(used < waited / 5, "{used:?} of CPU time in {waited:?}");
+    // Counted to 10 ms each of two ways; the twenty answers take some of it as well.
+    assert!(used < waited / 20, "{used:?} of CPU time in {waited:?}");
     assert!(slowest < SERVED_WITHIN);
     drop(exhausted);
     late.hears("ack").await;
