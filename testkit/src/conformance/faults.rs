@@ -5,6 +5,7 @@
 //! Each prints a line that says what was done and how that one fared.
 
 use std::{
+    collections::{HashMap, HashSet},
     env,
     fmt::{self, Display},
     fs,
@@ -12,15 +13,16 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
-    time::{Duration, Instant},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant, SystemTime},
 };
 
 use chinwag_core::{
-    Hub, HubBuilder, Limits, LocalUser, Runtime, Sleep, Timeouts, TimeoutsBuilder, sockets::Network,
+    Event, Hub, HubBuilder, Limits, LocalUser, Runtime, Sleep, Timeouts, TimeoutsBuilder,
+    sockets::Network,
 };
 use fastrand::Rng;
 use futures::{
@@ -724,54 +726,181 @@ pub async fn churn_in_a_large_room<N: Network>(h: Tcp<N>) {
         .await;
 }
 
-/// The clock jumps ahead by hours: who has been silent for too long then is told so, and everything goes on.
+/// The clock jumps ahead, as that of a machine that has slept does. Who has been silent for too long by then, and only
+/// that one, is told so and closed; who is there or comes is served.
 pub async fn a_clock_that_jumps<N: Network>(h: Tcp<N>) {
-    let hub = crate::unthrottled().build();
-    let rt = Jumping {
-        rt: h.runtime(),
-        ahead: Arc::default(),
+    const SILENT: usize = 20;
+    let clock = Jumping::new(h.runtime());
+    let hub = {
+        let clock = clock.clone();
+        crate::unthrottled().clock(move || clock.now()).build()
     };
-    let chat = Chat::start_with(&h, hub, rt.clone(), None).await;
-    let mut old = chat.user("old").await;
-    let mut busy = chat.user("busy").await;
-    rt.jump(Duration::from_secs(2 * 3600));
-    // Its timer has not fired yet, and what it says now comes too late or in time; it must not be both.
-    busy.say("ping").await;
-    let answer = busy.line().await;
-    let told = match answer == "pong" {
-        true => "was served on",
-        false => "was told that it was silent for too long",
-    };
-    assert!(
-        answer == "pong" || answer.starts_with("error,timed-out,"),
-        "{answer}"
-    );
-    // The timers of those who are silent fire when their real time has come, so a nudge has to do.
-    old.say("ping").await;
-    let answer = old.line().await;
-    assert!(
-        answer == "pong" || answer.starts_with("error,timed-out,"),
-        "{answer}"
-    );
+    let chat = Chat::start_with(&h, hub, clock.clone(), None).await;
+    let idle = chat.hub.timeouts().idle().expect("a limit");
+    let bystander = Bystander::start(&h, &chat).await;
+    let mut program = chat.hub.connect("program").expect("a name");
+    program.join("#a").expect("a room");
+    let mut silent = Vec::new();
+    for i in 0..SILENT {
+        silent.push(chat.user(&format!("silent{i}")).await);
+    }
+    let mut nameless = chat.connect().await;
+    nameless.ask("ping", "pong").await;
+
+    clock.jump(idle / 2);
+    nameless
+        .hears("error,timed-out,no name was registered in time")
+        .await;
+    nameless.is_closed().await;
+    // All timers have been looked at, and nobody else was to be closed.
+    for peer in &mut silent {
+        peer.ask("ping", "pong").await;
+    }
+    assert_eq!(chat.hub.stats().timed_out, 1);
+    bystander
+        .tell(
+            "a clock that jumps",
+            format!("by {:?}, and only who had no name was closed", idle / 2),
+        )
+        .await;
+    drop(nameless);
+    only(&h, &chat.hub, SILENT).await;
+
+    clock.jump(2 * idle);
+    let from = h.runtime().now();
     let mut new = chat.user("new").await;
-    new.ask("chat,new,hello", "new says hello").await;
-    println!("a clock that jumps: two hours ahead; who was there {told}, who comes is served");
+    new.ask("join,#a", "ack").await;
+    let came = h.runtime().now() - from;
+    assert!(came < SERVED_WITHIN, "who comes waits for {came:?}");
+    let bystander = Bystander::start(&h, &chat).await;
+    for peer in &mut silent {
+        peer.hears("error,timed-out,nothing was heard for too long")
+            .await;
+        peer.is_closed().await;
+    }
+    drop(silent);
+    // Those who have come since: the new one and the bystander.
+    only(&h, &chat.hub, 2).await;
+    assert_eq!(chat.hub.stats().timed_out, 1 + SILENT as u64);
+    new.ask("say,#a,hello", "#a new says hello").await;
+    program.say("#a", "hello").expect("it is still there");
+    new.hears("#a program says hello").await;
+    bystander
+        .tell(
+            "a clock that jumps",
+            format!(
+                "by {:?}, {SILENT} silent ones were told and closed, and who came was served after {came:.1?}",
+                2 * idle
+            ),
+        )
+        .await;
 }
 
-/// A runtime whose clock can be set ahead.
+/// The calendar is set forwards and back by hours, and to before 1970, while users talk: their messages keep their
+/// order and their numbers, each has the time that the calendar showed, and no two are called the same.
+pub async fn a_calendar_that_jumps<N: Network>(h: Tcp<N>) {
+    const EACH: u64 = 100;
+    const HOURS: Duration = Duration::from_secs(2 * 3600);
+    let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(20_000 * 24 * 3600);
+    let calendar = Arc::new(Mutex::new(noon));
+    let shown = calendar.clone();
+    let hub = crate::unthrottled()
+        .calendar(move || *shown.lock().unwrap_or_else(PoisonError::into_inner))
+        .build();
+    let chat = Chat::start(&h, hub).await;
+    let bystander = Bystander::start(&h, &chat).await;
+    // The program is told the numbers and stamps.
+    let mut program = chat.hub.connect("program").expect("a name");
+    program.join("#a").expect("a room");
+    let mut users = [chat.user("ada").await, chat.user("bob").await];
+    for user in &mut users {
+        user.ask("join,#a", "ack").await;
+    }
+    users[0].hears("#a bob joined").await;
+    let days = [
+        noon,
+        noon + HOURS,
+        noon,
+        noon - HOURS,
+        SystemTime::UNIX_EPOCH - HOURS,
+        noon,
+    ];
+    for day in days {
+        *calendar.lock().unwrap_or_else(PoisonError::into_inner) = day;
+        for n in 0..EACH {
+            let [ada, bob] = &mut users;
+            ada.ask(&format!("say,#a,{n}"), &format!("#a ada says {n}"))
+                .await;
+            bob.hears(&format!("#a ada says {n}")).await;
+            bob.ask(&format!("say,#a,{n}"), &format!("#a bob says {n}"))
+                .await;
+            ada.hears(&format!("#a bob says {n}")).await;
+        }
+    }
+    let (mut ids, mut count) = (HashSet::new(), 0);
+    while let Some(Some(event)) = program.next().now_or_never() {
+        let (seq, text, stamp) = match event {
+            Event::Joined { .. } => continue,
+            Event::Said {
+                seq, text, stamp, ..
+            } => (seq, text, stamp),
+            other => panic!("{other:?}"),
+        };
+        let day = days[(count / (2 * EACH)) as usize];
+        assert_eq!(text.parse(), Ok(count / 2 % EACH));
+        count += 1;
+        assert_eq!(seq, count);
+        // What the stamps are said to do: none is of a time before 1970.
+        assert_eq!(stamp.at(), day.max(SystemTime::UNIX_EPOCH));
+        assert!(ids.insert(stamp.to_string()), "{stamp} are two messages");
+    }
+    assert_eq!(count, days.len() as u64 * 2 * EACH);
+    bystander
+        .tell(
+            "a calendar that jumps",
+            format!(
+                "{count} messages in order, at {} times, each with its own name",
+                days.len()
+            ),
+        )
+        .await;
+}
+
+/// A runtime whose clock can be set ahead. Its timers notice.
 #[derive(Clone)]
 struct Jumping<R> {
     rt: R,
-    ahead: Arc<Mutex<Duration>>,
+    clock: Arc<Mutex<Clock>>,
 }
 
-impl<R> Jumping<R> {
-    fn ahead(&self) -> Duration {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+/// What all clones of a [`Jumping`] have in common.
+#[derive(Default)]
+struct Clock {
+    ahead: Duration,
+    /// The next timer's number.
+    next: u64,
+    /// Who waits for which timer.
+    waiting: HashMap<u64, Waker>,
+}
+
+impl<R: Runtime> Jumping<R> {
+    fn new(rt: R) -> Self {
+        Self {
+            rt,
+            clock: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Clock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn jump(&self, by: Duration) {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
+        let mut clock = self.lock();
+        clock.ahead += by;
+        let waiting: Vec<_> = clock.waiting.drain().collect();
+        drop(clock);
+        waiting.into_iter().for_each(|(_, waker)| waker.wake());
     }
 }
 
@@ -788,14 +917,20 @@ impl<R: Runtime> Runtime for Jumping<R> {
     }
 
     fn sleep_until(&self, deadline: Instant) -> JumpingSleep<R> {
+        let mut clock = self.lock();
+        clock.next += 1;
         JumpingSleep {
-            sleep: Box::pin(self.rt.sleep_until(self.real(deadline))),
-            clock: self.clone(),
+            number: clock.next,
+            deadline,
+            ahead: clock.ahead,
+            sleep: Box::pin(self.rt.sleep_until(before(deadline, clock.ahead))),
+            of: self.clone(),
         }
     }
 
     fn now(&self) -> Instant {
-        self.rt.now() + self.ahead()
+        let ahead = self.lock().ahead;
+        self.rt.now() + ahead
     }
 
     fn max_tasks(&self) -> usize {
@@ -803,17 +938,19 @@ impl<R: Runtime> Runtime for Jumping<R> {
     }
 }
 
-impl<R: Runtime> Jumping<R> {
-    /// When the clock behind this one shows what this one shows at `at`.
-    fn real(&self, at: Instant) -> Instant {
-        at.checked_sub(self.ahead()).unwrap_or(at)
-    }
+/// What the clock behind a [`Jumping`] one shows when that one, so much `ahead`, shows `at`.
+fn before(at: Instant, ahead: Duration) -> Instant {
+    at.checked_sub(ahead).unwrap_or(at)
 }
 
 /// A timer of a [`Jumping`] clock.
 struct JumpingSleep<R: Runtime> {
+    number: u64,
+    deadline: Instant,
     sleep: Pin<Box<R::Sleep>>,
-    clock: Jumping<R>,
+    /// How far ahead the clock was when `sleep` was set.
+    ahead: Duration,
+    of: Jumping<R>,
 }
 
 impl<R: Runtime> Unpin for JumpingSleep<R> {}
@@ -822,14 +959,33 @@ impl<R: Runtime> Future for JumpingSleep<R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_mut().sleep.as_mut().poll(cx)
+        let me = self.get_mut();
+        let ahead = {
+            // The clock cannot jump between the look at it and this.
+            let mut clock = me.of.lock();
+            clock.waiting.insert(me.number, cx.waker().clone());
+            clock.ahead
+        };
+        if me.ahead != ahead {
+            me.ahead = ahead;
+            me.sleep.as_mut().reset(before(me.deadline, ahead));
+        }
+        me.sleep.as_mut().poll(cx)
     }
 }
 
 impl<R: Runtime> Sleep for JumpingSleep<R> {
     fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        let real = self.clock.real(deadline);
-        self.get_mut().sleep.as_mut().reset(real);
+        let me = self.get_mut();
+        me.deadline = deadline;
+        me.ahead = me.of.lock().ahead;
+        me.sleep.as_mut().reset(before(deadline, me.ahead));
+    }
+}
+
+impl<R: Runtime> Drop for JumpingSleep<R> {
+    fn drop(&mut self) {
+        self.of.lock().waiting.remove(&self.number);
     }
 }
 

@@ -131,6 +131,7 @@ macro_rules! conformance {
             races_for_one_name
             churn_in_a_large_room
             a_clock_that_jumps
+            a_calendar_that_jumps
         );
         $crate::conformance!(@alone [$crate::conformance::Tcp($runtime)];
             a_line_without_end
