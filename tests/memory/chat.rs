@@ -107,3 +107,12 @@ impl Chat {
         Peer::new(self.net.connect("seed"))
     }
 }
+
+/// How many events were lost, as a connection that did not read is told last.
+pub(crate) fn lost(notice: &str) -> usize {
+    let count = notice
+        .strip_prefix("error,full,")
+        .and_then(|rest| rest.strip_suffix(" messages lost, because they were not read in time"));
+    let count = count.and_then(|count| count.parse().ok());
+    count.unwrap_or_else(|| panic!("{notice:?} does not say how much was lost"))
+}

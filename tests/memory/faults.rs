@@ -16,7 +16,7 @@ use futures::{
     io::BufWriter,
 };
 
-use crate::chat::{Chat, MemoryPeer};
+use crate::chat::{Chat, MemoryPeer, lost};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -141,9 +141,10 @@ fn a_reader_that_never_reads_is_cut_at_its_bound_and_nobody_else_is() {
         let mut talker = chat.user("talker").await;
         let mut healthy = chat.user("healthy").await;
         let text = "x".repeat(1000);
-        let mut refused = false;
+        let (mut sent, mut refused) = (0, false);
         for _ in 0..1000 {
             talker.say(&format!("chat,stuck,{text}")).await;
+            sent += 1;
             talker.say(&format!("chat,healthy,{text}")).await;
             healthy.hears(&format!("talker says {text}")).await;
             talker.say("ping").await;
@@ -162,9 +163,11 @@ fn a_reader_that_never_reads_is_cut_at_its_bound_and_nobody_else_is() {
         // What it may still read is whole messages, and then why it was cut.
         let heard = stuck.rest().await;
         let (messages, notice) = heard.trim_end().rsplit_once('\n').unwrap();
-        assert!(notice.starts_with("error,full,"), "{notice}");
         let whole = format!("talker says {text}");
         assert!(messages.lines().all(|line| line == whole));
+        // Nothing is missing, and nothing counted twice. The one that its sender was refused is among what it has lost.
+        assert_eq!(messages.lines().count() + lost(notice), sent);
+        assert_eq!(chat.hub.stats().lost, lost(notice) as u64);
         // Its socket, its outbox up to the high-water mark and its last draining, at most.
         assert!(messages.len() < 4096 + 2 * 64 * 1024 + 2000);
     });

@@ -6,7 +6,7 @@ use chinwag::{Event, Hub, Limits, LocalUser, SlowReader, Timeouts};
 use chinwag_testkit::Link;
 use futures::{FutureExt, StreamExt};
 
-use crate::chat::{Chat, MemoryPeer};
+use crate::chat::{Chat, MemoryPeer, lost};
 
 /// A link that takes little, so that a reader that does not read is behind at once.
 fn narrow() -> Link {
@@ -142,14 +142,17 @@ fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
                 talker.hears("#a stuck joined").await;
                 talker.hears("#a healthy joined").await;
                 let listen = async {
-                    let mut heard = 0;
+                    let (mut heard, mut gone) = (0, None);
                     while heard < COUNT {
                         let line = healthy.line().await;
-                        if line != "stuck quit slow" {
-                            assert_eq!(line, format!("#a talker says {heard}"));
-                            heard += 1;
+                        if line == "stuck quit slow" {
+                            gone = Some(heard);
+                            continue;
                         }
+                        assert_eq!(line, format!("#a talker says {heard}"));
+                        heard += 1;
                     }
+                    gone
                 };
                 let talk = async {
                     for batch in 0..COUNT / 100 {
@@ -165,7 +168,7 @@ fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
                     }
                 };
                 let from = chat.rt.elapsed();
-                futures::join!(talk, listen);
+                let ((), gone) = futures::join!(talk, listen);
                 // Nothing takes time here but waiting. What has just filled its socket may be slow only.
                 let took = chat.rt.elapsed() - from;
                 assert!(took <= 10 * patience() + seconds(0.001), "{took:?}");
@@ -173,8 +176,17 @@ fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
                 assert!(stats.queue_bytes <= 64 * 1024, "{}", stats.queue_bytes);
                 if policy == SlowReader::Disconnect {
                     assert_eq!(stats.slow, 1);
-                    let heard = stuck.rest().await;
-                    assert!(heard.lines().last().unwrap().starts_with("error,full,"));
+                    let rest = stuck.rest().await;
+                    let (said, notice) = rest.trim_end().rsplit_once('\n').unwrap();
+                    for (n, line) in said.lines().enumerate() {
+                        assert_eq!(line, format!("#a talker says {n}"));
+                    }
+                    // What it has heard and lost is what had been said when it was cut. What is said between that and
+                    // the moment when its own task sees it, in the same batch, is not counted.
+                    let counted = said.lines().count() + lost(notice);
+                    let gone = gone.unwrap();
+                    assert!((gone - 100..=gone).contains(&counted), "{counted} {gone}");
+                    assert_eq!(stats.lost, lost(notice) as u64);
                     return;
                 }
                 // What the stuck one then reads is everything, in order, with what it missed where it was.
@@ -221,10 +233,12 @@ fn a_reader_that_has_been_stuck_for_long_costs_patience_once() {
                 talk(&mut talker, 300).await;
                 chat.rt.sleep(seconds(1.0)).await;
                 let from = chat.rt.elapsed();
+                let mut gone = None;
                 for i in 0..3000 {
                     talker.say(&format!("say,#a,{i}")).await;
                     let line = talker.line().await;
                     if line == "stuck quit slow" {
+                        gone = Some(300 + i);
                         talker.hears(&format!("#a talker says {i}")).await;
                     }
                 }
@@ -232,7 +246,17 @@ fn a_reader_that_has_been_stuck_for_long_costs_patience_once() {
                 assert!(took <= patience() + seconds(0.001), "{took:?}");
                 assert!(took > seconds(0.0), "nobody was waited for");
                 if policy == SlowReader::Disconnect {
-                    stuck.rest().await;
+                    let rest = stuck.rest().await;
+                    let (said, notice) = rest.trim_end().rsplit_once('\n').unwrap();
+                    for (n, line) in said.lines().enumerate() {
+                        assert_eq!(line, format!("#a talker says {n}"));
+                    }
+                    // What it has heard and lost is what had been said when it was cut. One more may have been said
+                    // before its own task has seen that, and is not counted.
+                    let counted = said.lines().count() + lost(notice);
+                    let gone = gone.unwrap();
+                    assert!((gone - 1..=gone).contains(&counted), "{counted} {gone}");
+                    assert_eq!(chat.hub.stats().lost, lost(notice) as u64);
                 }
             },
         );

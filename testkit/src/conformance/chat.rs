@@ -127,6 +127,15 @@ pub(super) async fn pause<R: Runtime>(rt: &R, wait: Duration) {
     rt.sleep_until(rt.now() + wait).await;
 }
 
+/// How many events were lost, as a connection that did not read is told last.
+pub(super) fn lost(notice: &str) -> usize {
+    let count = notice
+        .strip_prefix("error,full,")
+        .and_then(|rest| rest.strip_suffix(" messages lost, because they were not read in time"));
+    let count = count.and_then(|count| count.parse().ok());
+    count.unwrap_or_else(|| panic!("{notice:?} does not say how much was lost"))
+}
+
 /// Does `work` in a task, and gives its result, or nothing if it panics.
 pub(super) fn spawn<H: Harness, T: Send + 'static>(
     harness: &H,

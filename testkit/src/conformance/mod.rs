@@ -129,14 +129,16 @@ macro_rules! conformance {
             a_byte_now_and_then
             garbage
             a_storm_of_resets
-            half_open_peers
-            a_reader_that_never_reads
+            half_closed_peers
+            silent_peers
             races_for_one_name
             churn_in_a_large_room
             a_clock_that_jumps
+            a_calendar_that_jumps
         );
         $crate::conformance!(@alone [$crate::conformance::Tcp($runtime)];
             a_line_without_end
+            a_reader_that_never_reads
             replies_that_nobody_reads
             lists_of_thousands
             no_more_files

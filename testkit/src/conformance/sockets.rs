@@ -171,6 +171,9 @@ pub async fn clients_connect_by_whatever_leads_there<N: Network>(unix: Unix<N>) 
     assert_eq!(nowhere.kind(), io::ErrorKind::NotFound);
 }
 
+/// No future of the cases below is polled more often until it is done.
+const MOST_POLLS: usize = 100;
+
 /// A client that is given up while it connects, at whichever poll, is gone for the server too, and the next one is
 /// served.
 #[cfg(unix)]
@@ -183,13 +186,16 @@ pub async fn a_dropped_connect_leaves_nothing<N: Network>(unix: Unix<N>) {
         panic!("it has a path");
     };
     let name = format!("localhost:{}", addr.port());
-    for polls in 0..4 {
+    let mut all_connect = false;
+    for polls in 0..MOST_POLLS {
+        all_connect = true;
         for cut in Cut::after(polls) {
             // Those that complete are dropped as well.
             let by_addr = dropped_at(cut, sockets::connect::<N>(addr)).await;
             let by_name = dropped_at(cut, sockets::connect::<N>(&name)).await;
             let by_path = dropped_at(cut, sockets::connect_unix::<N>(path)).await;
             assert!(polls > 0 || (by_addr.is_none() && by_name.is_none() && by_path.is_none()));
+            all_connect &= by_addr.is_some() && by_name.is_some() && by_path.is_some();
             drop((by_addr, by_name, by_path));
             let next = sockets::connect::<N>(addr).await.unwrap();
             next.register("ada").await.unwrap();
@@ -198,7 +204,11 @@ pub async fn a_dropped_connect_leaves_nothing<N: Network>(unix: Unix<N>) {
             eventually(&unix, || on_tcp.hub.connections() == 0).await;
             assert!(on_tcp.hub.users().is_empty());
         }
+        if all_connect {
+            break;
+        }
     }
+    assert!(all_connect, "not after {MOST_POLLS} polls");
 }
 
 /// Who gives up listening, at whichever poll, holds no address.
@@ -208,21 +218,30 @@ pub async fn a_dropped_bind_leaves_the_address_free<N: Network>(tcp: Tcp<N>) {
     drop(free);
     // The name may stand for an address of IPv6 first.
     let names = [format!("localhost:{}", addr.port()), addr.to_string()];
-    for polls in 0..4 {
+    let mut all_listen = false;
+    for polls in 0..MOST_POLLS {
+        all_listen = true;
         for cut in Cut::after(polls) {
             for name in &names {
                 let bound = dropped_at(cut, TcpListener::<N>::bind(name)).await;
                 assert!(polls > 0 || bound.is_none());
+                all_listen &= bound.is_some();
                 drop(bound);
                 drop(listen_again(&tcp, &addr.into()).await);
                 #[cfg(any(target_os = "linux", target_os = "android"))]
                 {
-                    drop(dropped_at(cut, TcpListener::<N>::bind_shared(name)).await);
+                    let bound = dropped_at(cut, TcpListener::<N>::bind_shared(name)).await;
+                    all_listen &= bound.is_some();
+                    drop(bound);
                     drop(listen_again(&tcp, &addr.into()).await);
                 }
             }
         }
+        if all_listen {
+            break;
+        }
     }
+    assert!(all_listen, "not after {MOST_POLLS} polls");
 }
 
 /// What a dead server left is replaced; what somebody listens on, or is no socket, is not. Nothing is
