@@ -112,17 +112,17 @@ impl Model {
     }
 
     /// Several for which there is no room together, or that a program reads, are pushed one by one.
-    fn push(&mut self, entries: Vec<Entry>, manner: Manner) -> Outcome {
+    fn push(&mut self, entries: Vec<Entry>, manner: Manner, is_shared: bool) -> Outcome {
         let together = self.of == Reader::Connection && self.has_room(cost(&entries), manner)
             || entries.len() == 1
             || self.closed.is_some();
         if together {
-            return self.push_one(entries, manner);
+            return self.push_one(entries, manner, is_shared);
         }
         let slept = self.sleeps;
         let last = entries
             .into_iter()
-            .map(|entry| self.push_one(vec![entry], manner))
+            .map(|entry| self.push_one(vec![entry], manner, is_shared))
             .last();
         let wakes = slept.is_some() && self.sleeps.is_none();
         match last {
@@ -135,8 +135,12 @@ impl Model {
         }
     }
 
-    fn push_one(&mut self, entries: Vec<Entry>, manner: Manner) -> Outcome {
+    fn push_one(&mut self, entries: Vec<Entry>, manner: Manner, is_shared: bool) -> Outcome {
         if self.closed.is_some() {
+            // Whoever sends to one who was cut is told, but nobody who says something in a room.
+            if is_shared && self.closed == Some(CloseReason::Overflow) && self.missed > 0 {
+                self.missed += entries.len() as u64;
+            }
             return Outcome::Closed;
         }
         let cost = cost(&entries);
@@ -290,7 +294,8 @@ pub fn mailbox(data: &[u8]) {
                     Ok([event]) => Item::Shared(Arc::new(Outbound::new(event))),
                     Err(events) => Item::Shared(Arc::new(Outbound::burst(events))),
                 };
-                let due = model.push(entries, manner);
+                let is_shared = !matches!(item, Item::Own(_));
+                let due = model.push(entries, manner, is_shared);
                 assert_eq!(outcome(&real.push(item, manner)), due);
             }
             6..9 => {

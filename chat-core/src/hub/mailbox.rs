@@ -237,6 +237,7 @@ impl Mailbox {
         let cost = item.cost();
         let mut state = self.lock();
         if state.closed.is_some() {
+            state.comes_too_late(&item);
             return Pushed::Closed;
         }
         let has_room = state.queue.is_empty() || self.has_room(&state, cost, manner);
@@ -256,6 +257,7 @@ impl Mailbox {
     fn push_one(&self, state: &mut State, item: Item, manner: Manner) -> Pushed {
         let cost = item.cost();
         if state.closed.is_some() {
+            state.comes_too_late(&item);
             return Pushed::Closed;
         }
         if !state.queue.is_empty() && !self.has_room(state, cost, manner) {
@@ -594,6 +596,15 @@ impl State {
     fn release(&mut self) -> Vec<Arc<Mailbox>> {
         self.releases += 1;
         mem::take(&mut self.waiting)
+    }
+
+    /// Counts what all of a room are told, if this reader is not because it was too slow, and its task has not come to
+    /// see that yet. Whoever sends to it alone is told.
+    fn comes_too_late(&mut self, item: &Item) {
+        let is_cut = self.closed == Some(CloseReason::Overflow) && self.missed > 0;
+        if is_cut && !matches!(item, Item::Own(_)) {
+            self.missed += item.events().len() as u64;
+        }
     }
 
     fn close(&mut self, reason: CloseReason) -> Option<Sleeper> {

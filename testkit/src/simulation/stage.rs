@@ -8,7 +8,7 @@ use std::{
 };
 
 use chinwag_core::{
-    Hub, Person, Runtime, Server, ServerHandle, UserName,
+    Hub, Person, Role, Runtime, Server, ServerHandle, UserName,
     wire::{Line, Seed},
 };
 use chinwag_wire_irc as wire_irc;
@@ -344,8 +344,17 @@ impl Stage {
             if members.len() > limits.max_members() {
                 return Err(format!("{} are in {room}", members.len()));
             }
-            let bans = self.hub.room(room.as_str()).map(|room| room.bans());
-            for mask in bans.into_iter().flatten() {
+            let Ok(handle) = self.hub.room(room.as_str()) else {
+                continue;
+            };
+            let is_owned = handle
+                .members()
+                .iter()
+                .any(|(_, role)| *role == Role::Owner);
+            if !is_owned && !PERMANENT.contains(&room.as_str()) {
+                return Err(format!("nobody owns {room}"));
+            }
+            for mask in handle.bans() {
                 // One of IRC keeps out who is not there, and puts nobody out.
                 let masks = &self.world().masks;
                 if masks.contains(&(fold(room.as_str()), fold(mask.as_str()))) {
