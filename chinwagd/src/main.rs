@@ -28,7 +28,7 @@ use crate::{config::Order, failure::Failure};
 /// glibc's allocator keeps what thousands who came and went have used, and slowly more of it. This one gives it
 /// back, from a thread of its own, once it is free for a second: `.cargo/config.toml` says so, and
 /// `docs/performance.md` what it costs.
-#[cfg(all(target_os = "linux", feature = "jemalloc"))]
+#[cfg(all(target_os = "linux", target_env = "gnu", feature = "jemalloc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

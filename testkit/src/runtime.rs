@@ -176,7 +176,7 @@ impl VirtualRuntime {
                 let tick = state.tick;
                 state.now += tick;
                 state.polls += 1;
-                if state.polls - state.polls_before > MOST_AT_ONCE {
+                if tick.is_zero() && state.polls - state.polls_before > MOST_AT_ONCE {
                     drop(state);
                     panic!("tasks wake each other for ever, and no time passes");
                 }

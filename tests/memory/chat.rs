@@ -6,6 +6,7 @@ use chinwag::{
     Hub, Runtime, Server,
     wire::{Line, Seed},
 };
+pub(crate) use chinwag_testkit::conformance::lost;
 use chinwag_testkit::{Link, MemoryNet, MemoryStream, Peer, VirtualRuntime};
 
 /// A hub with a `line` and a `seed` listener, served on a virtual runtime.
@@ -106,13 +107,4 @@ impl Chat {
     pub(crate) fn seed(&self) -> MemoryPeer {
         Peer::new(self.net.connect("seed"))
     }
-}
-
-/// How many events were lost, as a connection that did not read is told last.
-pub(crate) fn lost(notice: &str) -> usize {
-    let count = notice
-        .strip_prefix("error,full,")
-        .and_then(|rest| rest.strip_suffix(" messages lost, because they were not read in time"));
-    let count = count.and_then(|count| count.parse().ok());
-    count.unwrap_or_else(|| panic!("{notice:?} does not say how much was lost"))
 }

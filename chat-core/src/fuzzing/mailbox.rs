@@ -137,8 +137,9 @@ impl Model {
 
     fn push_one(&mut self, entries: Vec<Entry>, manner: Manner, is_shared: bool) -> Outcome {
         if self.closed.is_some() {
-            // Whoever sends to one who was cut is told, but nobody who says something in a room.
-            if is_shared && self.closed == Some(CloseReason::Overflow) && self.missed > 0 {
+            // What one sends to somebody who was cut is refused, but nothing that several are told.
+            let is_refused = manner == Manner::Patient && !is_shared;
+            if !is_refused && self.closed == Some(CloseReason::Overflow) && self.missed > 0 {
                 self.missed += entries.len() as u64;
             }
             return Outcome::Closed;

@@ -25,7 +25,7 @@ pub struct Stats {
     /// How many bytes wait in all mailboxes, as [`Limits::mailbox_bytes`](crate::Limits::mailbox_bytes)
     /// counts them.
     pub queue_bytes: usize,
-    /// How many of them wait in the fullest mailbox: at `mailbox_bytes`, its reader is too slow.
+    /// How many of them wait in the fullest mailbox.
     pub fullest_queue_bytes: usize,
     /// How many events were taken from mailboxes, to be written or handed to an in-process user.
     pub delivered: u64,

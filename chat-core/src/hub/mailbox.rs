@@ -237,7 +237,7 @@ impl Mailbox {
         let cost = item.cost();
         let mut state = self.lock();
         if state.closed.is_some() {
-            state.comes_too_late(&item);
+            state.comes_too_late(&item, manner);
             return Pushed::Closed;
         }
         let has_room = state.queue.is_empty() || self.has_room(&state, cost, manner);
@@ -257,7 +257,7 @@ impl Mailbox {
     fn push_one(&self, state: &mut State, item: Item, manner: Manner) -> Pushed {
         let cost = item.cost();
         if state.closed.is_some() {
-            state.comes_too_late(&item);
+            state.comes_too_late(&item, manner);
             return Pushed::Closed;
         }
         if !state.queue.is_empty() && !self.has_room(state, cost, manner) {
@@ -598,11 +598,12 @@ impl State {
         mem::take(&mut self.waiting)
     }
 
-    /// Counts what all of a room are told, if this reader is not because it was too slow, and its task has not come to
-    /// see that yet. Whoever sends to it alone is told.
-    fn comes_too_late(&mut self, item: &Item) {
+    /// Counts what a reader would have been told that was cut for being too slow, until its task has seen that: then
+    /// `missed` is 0. What one sends to it alone is refused instead.
+    fn comes_too_late(&mut self, item: &Item, manner: Manner) {
         let is_cut = self.closed == Some(CloseReason::Overflow) && self.missed > 0;
-        if is_cut && !matches!(item, Item::Own(_)) {
+        let is_refused = manner == Manner::Patient && matches!(item, Item::Own(_));
+        if is_cut && !is_refused {
             self.missed += item.events().len() as u64;
         }
     }

@@ -315,7 +315,8 @@ where
     ) -> io::Result<Turn> {
         let talk = &mut self.talk;
         talk.let_go();
-        if talk.waits_for_program() {
+        let may_ask = talk.waits_for_program();
+        if may_ask {
             scratch.effects.at = Stamp::new(talk.hub().system_time());
             let Scratch { items, effects, .. } = scratch;
             while talk.poll_pending(cx, rt.now(), items, effects).is_ready() {}
@@ -326,6 +327,10 @@ where
         }
         let blocked = self.poll_write(cx, rt)?.is_pending();
         if self.talk.is_listing() && !blocked {
+            return Ok(Turn::Again);
+        }
+        // Now that there is room for what comes of it, the program's answer may be there already.
+        if !may_ask && self.talk.waits_for_program() {
             return Ok(Turn::Again);
         }
         match self.talk.phase {

@@ -57,7 +57,7 @@ struct Total {
     failures: u64,
 }
 
-/// A seed that takes longer than this never ends; most take some milliseconds.
+/// A seed that takes longer than this for each 400 steps never ends; most take some milliseconds.
 const LONGEST: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -119,10 +119,14 @@ fn note(running: &Running, seed: Option<u64>) {
 
 /// Ends everything if a seed does not end: nothing else can end that.
 fn give_up_if_endless(running: &[Running], steps: usize) {
+    let longest = LONGEST
+        * u32::try_from(steps.div_ceil(400))
+            .unwrap_or(u32::MAX)
+            .max(1);
     for running in running {
         let running = *running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((seed, since)) = running
-            && since.elapsed() > LONGEST
+            && since.elapsed() > longest
         {
             let failure = simulation::Failure::endless(seed, steps);
             eprintln!("{failure}");

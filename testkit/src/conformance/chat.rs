@@ -128,7 +128,7 @@ pub(super) async fn pause<R: Runtime>(rt: &R, wait: Duration) {
 }
 
 /// How many events were lost, as a connection that did not read is told last.
-pub(super) fn lost(notice: &str) -> usize {
+pub fn lost(notice: &str) -> usize {
     let count = notice
         .strip_prefix("error,full,")
         .and_then(|rest| rest.strip_suffix(" messages lost, because they were not read in time"));

@@ -198,7 +198,7 @@ pub async fn a_line_without_end<N: Network>(h: Tcp<N>) {
     peer.ask("ping", "pong").await;
     let grown = most.max(resident()) - before;
     // A read buffer and this test's own chunk are in it.
-    assert!(grown < 1024, "the process grew by {grown} KiB");
+    assert!(grown < 8 * 1024, "the process grew by {grown} KiB");
     bystander
         .tell(
             "a line without end",
@@ -423,9 +423,9 @@ pub async fn a_reader_that_never_reads<N: Network>(h: Tcp<N>) {
     let bound = (TALKERS + 2) * (MAILBOX + 2 * TEXT);
     assert!(waited <= bound, "{waited} bytes waited");
     // While nobody has waited for it in vain, a mailbox holds four times its limit of what is said in a room. Who is cut
-    // at the limit was waited for, and by nobody but the talkers. The one for which there was no room counts too.
+    // at the limit was waited for, and by nobody but the talkers. What they had under way when it was cut counts too.
     let lost = usize::try_from(stats.lost).expect("a number");
-    assert!((lost - 1) * TEXT <= MAILBOX, "{lost} events were lost");
+    assert!((lost - 1) * TEXT <= 2 * MAILBOX, "{lost} events were lost");
     // Full mailboxes and outboxes are 768 KiB; the rest is for the allocator, the threads of the runtime and the talkers'
     // own buffers. All that is said takes some 12 MiB where nothing bounds it.
     assert!(grown < 4 * 1024, "the process grew by {grown} KiB");
@@ -646,8 +646,8 @@ pub async fn no_more_files<N: Network>(h: Tcp<N>) {
         slowest = slowest.max(h.runtime().now() - asked);
     }
     let (waited, used) = (h.runtime().now() - from, cpu_time(&mut stat) - before);
-    // Counted to 10 ms each of two ways; the twenty answers take some of it as well.
-    assert!(used < waited / 20, "{used:?} of CPU time in {waited:?}");
+    // The twenty answers take some of it as well; one that tries all the time uses all of it.
+    assert!(used < waited / 10, "{used:?} of CPU time in {waited:?}");
     assert!(slowest < SERVED_WITHIN);
     drop(exhausted);
     late.hears("ack").await;
@@ -991,10 +991,12 @@ impl<R: Runtime> Drop for JumpingSleep<R> {
     }
 }
 
-/// The resident memory of this process, in KiB; 0 where the system does not tell.
+/// The resident memory of this process that is no file's, in KiB; 0 where the system does not tell.
 fn resident() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     number.unwrap_or(0)
 }

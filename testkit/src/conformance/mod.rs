@@ -21,6 +21,7 @@ mod timers;
 mod watched;
 
 pub use cases::*;
+pub use chat::lost;
 pub use faults::*;
 #[cfg(unix)]
 pub use harness::Unix;

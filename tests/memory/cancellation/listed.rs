@@ -1,4 +1,4 @@
-//! Each public future has a test that drops it, and documentation that says what that leaves.
+//! Each public future has a row with the test that drops it, and documentation that says what that leaves.
 
 use std::{
     collections::BTreeMap,
@@ -55,6 +55,7 @@ fn every_public_future_is_listed_and_documented() {
     let mut found = Vec::new();
     for path in files {
         let file = path.strip_prefix(root).unwrap().to_str().unwrap();
+        let file = &file.replace('\\', "/");
         for (future, says) in futures_in(&fs::read_to_string(&path).unwrap()) {
             assert!(
                 says,

@@ -48,6 +48,10 @@ impl<W: Wire> Conversation<W> {
     /// Ends the service: the name is free, nothing more is taken in, and what waits is written.
     pub(in crate::session) fn end(&mut self, mut why: End, now: Instant) {
         let mut effects = Effects::default();
+        // It was cut just before: what it has lost is to be told, whatever else it ends for.
+        if self.mailbox().awake().closed == Some(CloseReason::Overflow) {
+            why = End::TooSlow;
+        }
         let reason = why.reason();
         let text = match &mut why {
             End::Quit(text) => text.take(),

@@ -99,8 +99,10 @@ impl<W: Wire> Conversation<W> {
         }
     }
 
-    /// Does what the program has granted, as soon as it has, and there is nobody to wait for. It may be asked again by
-    /// that, and has to be polled then.
+    /// Does what the program has granted, as soon as it has, and there is nobody to wait for.
+    ///
+    /// `Ready` if something came of it. Then the program may be asked again, and that has to be polled: at most once, as
+    /// only who leaves a room is told of to it afterwards.
     pub(in crate::session) fn poll_pending(
         &mut self,
         cx: &mut Context<'_>,
