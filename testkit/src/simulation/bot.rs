@@ -23,6 +23,9 @@ impl Bot {
         match event {
             Event::Missed { count } => {
                 world.witnesses[who].missed += count;
+                for heard in world.witnesses[who].directs.values_mut() {
+                    heard.push(Entry::Gap);
+                }
                 for (room, seq) in &mut self.seqs {
                     *seq = None;
                     let heard = world.witnesses[who].rooms.entry(room.clone()).or_default();
