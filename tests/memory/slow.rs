@@ -104,6 +104,19 @@ fn disconnect_ends_it_with_the_number_that_was_lost() {
     assert_eq!((stats.slow, stats.lost, stats.delivered), (1, 12, 0));
 }
 
+/// A reader that was cut hears the beginning of what was said, and how much it has lost. Both together are all that was
+/// said until the others were told that it is `gone`. Returns how much that is.
+async fn all_but_what_is_lost(stuck: &mut MemoryPeer, gone: Option<usize>) -> u64 {
+    let rest = stuck.rest().await;
+    let (said, notice) = rest.trim_end().rsplit_once('\n').unwrap();
+    for (n, line) in said.lines().enumerate() {
+        assert_eq!(line, format!("#a talker says {n}"));
+    }
+    let lost = lost(notice);
+    assert_eq!(Some(said.lines().count() + lost), gone);
+    lost as u64
+}
+
 /// Sends as fast as it can, and reads what comes back.
 async fn talk(talker: &mut MemoryPeer, count: usize) {
     for batch in 0..count / 100 {
@@ -176,15 +189,8 @@ fn a_stuck_reader_in_a_room_costs_a_healthy_one_nothing() {
                 assert!(stats.queue_bytes <= 64 * 1024, "{}", stats.queue_bytes);
                 if policy == SlowReader::Disconnect {
                     assert_eq!(stats.slow, 1);
-                    let rest = stuck.rest().await;
-                    let (said, notice) = rest.trim_end().rsplit_once('\n').unwrap();
-                    for (n, line) in said.lines().enumerate() {
-                        assert_eq!(line, format!("#a talker says {n}"));
-                    }
-                    // What it has heard and lost is all that was said until the others were told that it is gone.
-                    let counted = said.lines().count() + lost(notice);
-                    assert_eq!(Some(counted), gone);
-                    assert_eq!(stats.lost, lost(notice) as u64);
+                    let lost = all_but_what_is_lost(&mut stuck, gone).await;
+                    assert_eq!(stats.lost, lost);
                     return;
                 }
                 // What the stuck one then reads is everything, in order, with what it missed where it was.
@@ -244,15 +250,8 @@ fn a_reader_that_has_been_stuck_for_long_costs_patience_once() {
                 assert!(took <= patience() + seconds(0.001), "{took:?}");
                 assert!(took > seconds(0.0), "nobody was waited for");
                 if policy == SlowReader::Disconnect {
-                    let rest = stuck.rest().await;
-                    let (said, notice) = rest.trim_end().rsplit_once('\n').unwrap();
-                    for (n, line) in said.lines().enumerate() {
-                        assert_eq!(line, format!("#a talker says {n}"));
-                    }
-                    // What it has heard and lost is all that was said until the others were told that it is gone.
-                    let counted = said.lines().count() + lost(notice);
-                    assert_eq!(Some(counted), gone);
-                    assert_eq!(chat.hub.stats().lost, lost(notice) as u64);
+                    let lost = all_but_what_is_lost(&mut stuck, gone).await;
+                    assert_eq!(chat.hub.stats().lost, lost);
                 }
             },
         );

@@ -119,10 +119,8 @@ fn note(running: &Running, seed: Option<u64>) {
 
 /// Ends everything if a seed does not end: nothing else can end that.
 fn give_up_if_endless(running: &[Running], steps: usize) {
-    let longest = LONGEST
-        * u32::try_from(steps.div_ceil(400))
-            .unwrap_or(u32::MAX)
-            .max(1);
+    let times = u32::try_from(steps.div_ceil(400)).unwrap_or(u32::MAX);
+    let longest = LONGEST.saturating_mul(times.max(1));
     for running in running {
         let running = *running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((seed, since)) = running

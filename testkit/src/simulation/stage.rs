@@ -340,17 +340,14 @@ impl Stage {
         }
         let mut rooms: BTreeMap<String, usize> = BTreeMap::new();
         for room in self.hub.rooms() {
-            let members = self.hub.members(room.as_str()).unwrap_or_default();
-            if members.len() > limits.max_members() {
-                return Err(format!("{} are in {room}", members.len()));
-            }
             let Ok(handle) = self.hub.room(room.as_str()) else {
                 continue;
             };
-            let is_owned = handle
-                .members()
-                .iter()
-                .any(|(_, role)| *role == Role::Owner);
+            let members = handle.members();
+            if members.len() > limits.max_members() {
+                return Err(format!("{} are in {room}", members.len()));
+            }
+            let is_owned = members.iter().any(|(_, role)| *role == Role::Owner);
             if !is_owned && !PERMANENT.contains(&room.as_str()) {
                 return Err(format!("nobody owns {room}"));
             }
@@ -361,11 +358,11 @@ impl Stage {
                     continue;
                 }
                 let is_banned = |name: &&UserName| mask.matches(&Person::from((*name).clone()));
-                if let Some(name) = members.iter().find(is_banned) {
+                if let Some(name) = members.iter().map(|(name, _)| name).find(is_banned) {
                     return Err(format!("{name} is in {room}, and banned from it"));
                 }
             }
-            for name in members {
+            for (name, _) in members {
                 *rooms.entry(name.to_string()).or_default() += 1;
             }
         }

@@ -48,8 +48,9 @@ impl<W: Wire> Conversation<W> {
     /// Ends the service: the name is free, nothing more is taken in, and what waits is written.
     pub(in crate::session) fn end(&mut self, mut why: End, now: Instant) {
         let mut effects = Effects::default();
-        // It was cut just before: what it has lost is to be told, whatever else it ends for.
-        if self.mailbox().awake().closed == Some(CloseReason::Overflow) {
+        // It was cut just before, and nobody has seen that: what it has lost is to be told, whatever else it ends for.
+        let closed = self.mailbox().awake().closed;
+        if closed != self.seen && closed == Some(CloseReason::Overflow) {
             why = End::TooSlow;
         }
         let reason = why.reason();

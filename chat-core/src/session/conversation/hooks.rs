@@ -51,7 +51,7 @@ impl<W: Wire> Conversation<W> {
     /// Whether it is only the program that is waited for, so that it is worth finding out whether the peer is
     /// still there.
     pub(in crate::session) fn waits_for_program(&self) -> bool {
-        self.hold.is_none() && self.outbox.len() < HIGH_WATER && self.pending.is_some()
+        self.pending.is_some() && self.hold.is_none() && self.outbox.len() < HIGH_WATER
     }
 
     pub(super) fn asker(&self) -> Asker<'_> {
